@@ -9,6 +9,7 @@ import pytest
 
 from isoloss.files import FilesError
 from isoloss.scores import PROBABILITIES, Forecast, ScoreError, forecast_of_quantiles, ledger, load
+from isoloss.scores.ledger_files import in_order
 
 
 def made(loss: float = 2.5) -> Forecast:
@@ -48,6 +49,30 @@ def test_forecasts_of_a_folder_are_a_chain(tmp_path: Path) -> None:
     assert found.names == ("c.json", "a.json", "b.json")
     assert found.head == kept[-1].hash
     assert found.head in str(found)
+    assert "no forecasts, and not checked: other.json" in str(found)
+
+
+def test_a_forecast_whose_keys_were_put_in_another_order_is_still_one(tmp_path: Path) -> None:
+    kept = [made(2.5 + k / 10).save(tmp_path / f"{name}.json") for k, name in enumerate("ab")]
+    last = tmp_path / "b.json"
+    content = json.loads(last.read_text())
+    last.write_text(json.dumps(dict(reversed(content.items()))))
+    assert ledger(tmp_path).head == kept[1].hash
+    content["value"]["Forecast"]["note"] = "after the runs"
+    last.write_text(json.dumps(dict(reversed(content.items()))))
+    with pytest.raises(FilesError, match="it was changed after it was frozen"):
+        ledger(tmp_path)
+
+
+@pytest.mark.parametrize("size", [0, 30, 400])
+def test_a_forecast_that_was_cut_is_named(size: int, tmp_path: Path) -> None:
+    for name in "ab":
+        made(2.5 + ord(name) / 10).save(tmp_path / f"{name}.json")
+    last = tmp_path / "b.json"
+    last.write_bytes(last.read_bytes()[:size])
+    for read in (lambda: ledger(tmp_path), lambda: made(2.7).save(tmp_path / "c.json")):
+        with pytest.raises(ScoreError, match=r"cannot read '.*b.json', which may have been a"):
+            read()
 
 
 @pytest.mark.parametrize("field", ["middle", "made", "note", "data", "quantiles", "previous"])
@@ -81,6 +106,22 @@ def test_a_change_that_is_hashed_again_breaks_the_chain(tmp_path: Path) -> None:
         made(2.7).save(tmp_path / "c.json")
 
 
+def test_a_chain_that_was_bent_into_a_ring_takes_no_forecast(tmp_path: Path) -> None:
+    made(2.5).save(tmp_path / "a.json")
+    last = made(2.6).save(tmp_path / "b.json")
+    first = (tmp_path / "a.json").read_text()
+    ring = first.replace('"previous": ""', f'"previous": "{last.hash}"')
+    assert ring != first
+    (tmp_path / "a.json").write_text(ring)
+    with pytest.raises(ScoreError, match=r"forecast '.*a.json': it was changed after it was froz"):
+        made(2.7).save(tmp_path / "c.json")
+    assert not (tmp_path / "c.json").exists()
+    with pytest.raises(
+        ScoreError, match="forecast 1111 is missing from the ledger, or was changed"
+    ):
+        in_order({"1111": "2222", "2222": "1111"})
+
+
 def test_two_forecasts_after_one_are_refused(tmp_path: Path) -> None:
     made(2.5).save(tmp_path / "a.json")
     other = tmp_path / "other"
@@ -89,6 +130,15 @@ def test_two_forecasts_after_one_are_refused(tmp_path: Path) -> None:
     (other / "b.json").rename(tmp_path / "b.json")
     with pytest.raises(ScoreError, match="both come after nothing: one of them was added behind"):
         ledger(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a", "a.json.gz"])
+def test_a_forecast_that_the_ledger_would_not_see_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(FilesError, match=r"cannot write .*: accepted endings are .json"):
+        made().save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+    made().save(tmp_path / "a.JSON")
+    assert ledger(tmp_path).names == ("a.JSON",)
 
 
 def test_a_forecast_is_never_replaced_and_a_copy_is_told(tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,13 +12,13 @@ from typing import Literal
 
 import numpy as np
 
-from isoloss.files import equal_by_content, fields_of, percent, save
+from isoloss.files import check_target, equal_by_content, fields_of, percent, save
 from isoloss.fits import Section, html, loss_in_words, text
 from isoloss.formats import Precision
 from isoloss.laws import Array
 from isoloss.runs import compact, metric_of
 from isoloss.scores.distribution import PROBABILITIES
-from isoloss.scores.ledger_files import head_of
+from isoloss.scores.ledger_files import ENDING, hash_of, head_of
 from isoloss.scores.problems import ScoreError
 
 #: What is predicted: losses, or gaps to the same model without rounding.
@@ -101,7 +99,7 @@ class Forecast:
     def sealed(self, previous: str) -> Forecast:
         """The forecast with the hash of the one before it and its own."""
         before = replace(self, previous=previous, hash="")
-        return replace(before, hash=content_hash(before))
+        return replace(before, hash=hash_of(fields_of(before)))
 
     def save(self, path: str | Path) -> Forecast:
         """Freeze the forecast in a JSON file, after the last one in the same folder.
@@ -109,7 +107,7 @@ class Forecast:
         Parameters
         ----------
         path
-            A file that does not exist.
+            A file (.json) that does not exist.
 
         Returns
         -------
@@ -120,10 +118,11 @@ class Forecast:
         Raises
         ------
         FilesError
-            The file exists or cannot be written.
+            The file exists, has another ending or cannot be written.
         ScoreError
             A forecast in the folder was changed, or is missing.
         """
+        check_target(path, endings=(ENDING,))
         found = self.sealed(head_of(Path(path).parent))
         save(found, path)
         return found
@@ -234,10 +233,3 @@ def check_columns(found: Forecast) -> None:
         raise ScoreError("quantiles of a forecast are no numbers that rise")
     if not ((found.params > 0) & (found.tokens > 0)).all():
         raise ScoreError("a forecast has params or tokens that are not above 0")
-
-
-def content_hash(found: Forecast) -> str:
-    """The sha256 of all that a forecast says but its own hash."""
-    content = fields_of(replace(found, hash=""))
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()

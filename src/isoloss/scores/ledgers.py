@@ -24,10 +24,13 @@ class Ledger:
         Names of the files.
     forecasts
         What they hold.
+    others
+        Names of the other JSON files of the folder, which are no forecasts.
     """
 
     names: tuple[str, ...]
     forecasts: tuple[Forecast, ...]
+    others: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.forecasts)
@@ -48,8 +51,9 @@ class Ledger:
             for name, each in self
         )  # fmt: skip
         head = ("file", "made", "of", "points", "most params", "most tokens", "hash")
-        lines = (f"{len(self)} forecasts, none changed; head {self.head}",)
-        return [Section("Ledger", lines, head, rows)]
+        lines = [f"{len(self)} forecasts, none changed; head {self.head}"]
+        lines += [f"no forecasts, and not checked: {', '.join(self.others)}"] if self.others else []
+        return [Section("Ledger", tuple(lines), head, rows)]
 
     def __str__(self) -> str:
         return text(self.sections())
@@ -76,12 +80,13 @@ def ledger(folder: str | Path) -> Ledger:
     Raises
     ------
     ScoreError
-        There is none, or the chain is broken: a forecast is missing or two come after one.
+        There is none, a JSON file cannot be read, or the chain is broken: a forecast is missing or
+        two come after one.
     FilesError
         A forecast was changed or cannot be read.
     """
     path = Path(folder)
-    files = files_of(path)
+    files, others = files_of(path)
     if not files:
         raise ScoreError(f"'{path}' has no forecasts; 'isoloss forecast -o' makes one")
     found = {}
@@ -92,4 +97,4 @@ def ledger(folder: str | Path) -> Ledger:
         found[value.hash] = (each.name, value)
     order = in_order({mine: value.previous for mine, (_, value) in found.items()})
     names, values = zip(*(found[mine] for mine in order), strict=True)
-    return Ledger(names, values)
+    return Ledger(names, values, tuple(each.name for each in others))

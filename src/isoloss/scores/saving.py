@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from isoloss.files import KINDS, Kind
+from isoloss.files import KINDS, Kind, fields_of
 from isoloss.files import load as load
 from isoloss.scores.contests import Arena
-from isoloss.scores.frozen_forecast import Forecast, check_columns, content_hash
+from isoloss.scores.frozen_forecast import Forecast, check_columns
+from isoloss.scores.ledger_files import check_hash
 from isoloss.scores.problems import ScoreError
 from isoloss.scores.scored import Score
 
@@ -13,12 +14,7 @@ from isoloss.scores.scored import Score
 def check_forecast(found: Forecast) -> None:
     """Raise ScoreError where a forecast that was read is not what its hash says."""
     check_columns(found)
-    own = content_hash(found)
-    if found.hash != own:
-        raise ScoreError(
-            f"it was changed after it was frozen: its content has the hash {own[:12]} and it says "
-            f"{found.hash[:12] or 'none'}"
-        )
+    check_hash(fields_of(found))
 
 
 def check_score(found: Score) -> None:

@@ -130,6 +130,37 @@ def test_money_and_energy_have_speed_ups_of_their_own() -> None:
     assert [by["money"].verdict, by["hours"].verdict] == ["does not pay", "pays"]
 
 
+def test_ratios_are_to_that_of_the_reference() -> None:
+    plain = pays(table(), {"fast": 1.5}, at="80B")["fast"]
+    scaled = pays(table(), {"reference": 2.0, "fast": 3.0}, at="80B")["fast"]
+    assert scaled == plain
+    assert scaled.ratio == 1.5
+    rates = {"base": {"ratio": 2.0, "tokens_per_second": 100.0}, "fast": {"ratio": 3.0}}
+    hours = pays(table(), rates, at="80B")["fast"]
+    assert (hours.ratio, hours.spent) == (1.5, pytest.approx(80e9 / 150 / 3600))
+
+
+def test_a_loss_that_the_reference_never_has_costs_it_without_end() -> None:
+    rates = {"base": {"tokens_per_second": 100.0}, "fast": {"tokens_per_second": 150.0}}
+    found = pays(table(gap=-3.0), rates)
+    one = found["fast"]
+    assert (one.break_even, one.saved, one.spent_by_reference) == (0.0, 1.0, math.inf)
+    assert one.spent == pytest.approx(160e9 / 150 / 3600)
+    assert "pays" in str(found)
+    assert math.isnan(pays(table(gap=-3.0), {"fast": 1.5})["fast"].spent_by_reference)
+
+
+def test_two_speeds_of_a_recipe_agree() -> None:
+    base = {"tokens_per_second": 100.0, "ratio": 2.0}
+    for told, also in ((149.0, 2.98), (149.0, 3.0)):
+        row = {"tokens_per_second": told, "ratio": also}
+        assert pays(table(), {"base": base, "fast": row})["fast"].ratio == also / 2
+    row = {"tokens_per_second": 150.0, "ratio": 3.1}
+    said = "'fast' has 150 tokens_per_second, 1.5 of those of the reference, and a ratio of 1.55"
+    with pytest.raises(PlanError, match=said):
+        pays(table(), {"base": base, "fast": row})
+
+
 def test_rates_of_a_file_and_beside_the_runs(tmp_path: Path) -> None:
     path = tmp_path / "rates.csv"
     path.write_text("recipe,tokens_per_second,error\nbf16,1000,\nw4 a4 g4,1800,0.1\n")
@@ -153,11 +184,14 @@ def test_rates_of_a_file_and_beside_the_runs(tmp_path: Path) -> None:
         ({"slow": 1.2}, {}, "rates have 'slow', which is no recipe; "),
         ({"fast": -1}, {}, "ratio of 'fast' is -1; accepted is a number above 0"),
         ({"fast": {"tokens_per_second": 3}}, {}, "the reference has none; give a row 'reference'"),
+        ({"base": 1.0}, {}, "no recipe has a rate, only the reference; recipes are fast"),
         ({"fast": {"speed": 3}}, {}, "rates of 'fast' have 'speed'; columns are recipe and ratio"),
         ({"fast": {"price": 3}}, {}, "rates of 'fast' have no speed"),
         ({"fast": 1.5, "w4 a4 g4": 1.5}, {}, "rates have 'fast' twice"),
         ("none.csv", {}, "cannot read 'none.csv'"),
         ({"fast": 1.5}, {"at": "1M"}, "at is 1M tokens, before the first gap of a recipe; "),
+        ({"fast": 1.5}, {"at": 1e16}, "at is 1e+16 tokens, more than 1000 times beyond the last"),
+        ({"fast": 1.5}, {"at": 1e30}, "where nothing is known; accepted is up to 160T"),
         ({"fast": 1.5}, {"at": "x"}, "at is 'x'"),
         ({"fast": 1.5}, {"params": "7B"}, "no recipe was run at 7B params"),
         ({"fast": 1.5}, {"noise": 0}, "noise is 0; accepted is a number above 0"),

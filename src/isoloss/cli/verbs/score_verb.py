@@ -52,7 +52,9 @@ def score(
     check_target(saving.output, RESULTS, saving.force)
     check_target(saving.drawing, FIGURES, saving.force)
     if forecasts.is_dir():
-        il.scores.ledger(forecasts)  # refused before tables are read
+        others = il.scores.ledger(forecasts).others  # refused before tables are read
+        if others:
+            say(f"no forecasts, and not checked: {', '.join(others)}")
     found = il.score(forecasts, read_tables(tables, reading), tolerance=tolerance)
     if saving.output is not None:
         say(f"saved {found.save(saving.output, saving.force)}")

@@ -123,7 +123,7 @@ def payoff_of(
         centre, ends, float(np.mean(margin > 0)),
         even_middle, _ends(even, asked.level),
         1.0 - even_middle / ratio, _ends(1.0 - even / np.exp(log_ratio), asked.level),
-        spent, spent * ratio / even_middle,
+        spent, spent * ratio * (1 / even_middle if even_middle else math.inf),
         verdict, told, shares, leans_on, needs,
     )  # fmt: skip
 

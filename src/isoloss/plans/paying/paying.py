@@ -27,6 +27,9 @@ from isoloss.runs import Runs, as_runs, compact, number
 BASE_LAWS = ("epoch2024", "hoffmann2022")
 #: Draws for each base law.
 DRAWS = 1500
+#: How many times beyond the cells of a recipe a target may lie: farther, the few exponents that fit
+#: them badly outweigh all others in the mean gap, which leaves its own interval.
+FARTHEST = 1000.0
 Of = Literal["mean", "run"]
 
 
@@ -89,7 +92,7 @@ def pays(
     ------
     PlanError
         An argument is not accepted, no recipe has a rate, or `at` lies before the first cell of
-        every recipe.
+        every recipe or 1000 times beyond the last one.
     FitError
         No run has a partner at the reference.
     """
@@ -101,6 +104,7 @@ def pays(
     found = recipes_of(table, None if params is None else _count("params", params), noise)
     speeds = speeds_of(table, found, rates, speed_error, price)
     target = float(found.reference.tokens[-1]) if target is None else target
+    _check_target(found, target)
     asked = Asked(target, level, noise / math.sqrt(2) if of == "run" else 0.0)
     drawn = Drawn.of(Curves.of(found.reference, base, target), DRAWS, seed)
     return _payoffs(found, speeds, drawn, asked, (of, noise, speed_error, seed))
@@ -110,7 +114,6 @@ def _payoffs(
     found: Recipes, speeds: Speeds, drawn: Drawn, asked: Asked, said: tuple[Of, float, float, int]
 ) -> Payoffs:
     of, noise, speed_error, seed = said
-    _check_target(found, asked.tokens)
     growth = gaps_beyond(found.recipes)
     rows = []
     for currency in speeds.currencies:
@@ -145,12 +148,18 @@ def _payoffs(
 
 
 def _check_target(found: Recipes, tokens: float) -> None:
-    """Raise PlanError for a target before the first cell."""
+    """Raise PlanError for a target before the first cell, or too far beyond the last."""
     first = max(float(each.tokens[0]) for each in found.recipes)
     if tokens < first * (1 - 1e-3):
         raise PlanError(
             f"at is {compact(tokens)} tokens, before the first gap of a recipe; accepted is "
             f"{compact(first)} or more"
+        )
+    last = FARTHEST * min(float(each.tokens[-1]) for each in found.recipes)
+    if tokens > last:
+        raise PlanError(
+            f"at is {compact(tokens)} tokens, more than {FARTHEST:g} times beyond the last gap of "
+            f"a recipe, where nothing is known; accepted is up to {compact(last)}"
         )
 
 

@@ -69,8 +69,8 @@ class Payoff:
         Share of the currency that it saves on the way to its loss, beside a reference of the same
         loss; minus infinite where the reference has that loss before the curve begins.
     spent, spent_by_reference
-        Device hours, money or joules of the recipe and of a reference of the same loss; NaN where
-        no absolute rate is known.
+        Device hours, money or joules of the recipe and of a reference of the same loss, infinite
+        where that never has it; NaN where no absolute rate is known.
     verdict
         "pays" where the whole interval of the margin is above zero and every law says so.
     by_law

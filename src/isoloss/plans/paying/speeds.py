@@ -25,6 +25,8 @@ Rates = Mapping[str, float | Mapping[str, float]]
 FIELDS = ("ratio", "tokens_per_second", "error", "joules_per_token", "price")
 #: Columns of a table of runs that hold rates, the absolute one first.
 BESIDE = {"tokens_per_second_per_gpu": "tokens_per_second", "speed_over_bf16": "ratio"}
+#: How far two speeds of one recipe may be apart, as a share.
+AGREE = 0.01
 ACCEPTED = f"columns are recipe and {', '.join(FIELDS)}, with a ratio or tokens_per_second"
 
 
@@ -105,8 +107,8 @@ def speeds_of(
     Raises
     ------
     PlanError
-        There are none, a name is no recipe, a value is no positive number, or rates in tokens a
-        second have none of the reference.
+        There are none, a name is no recipe, a value is no positive number, rates in tokens a second
+        have none of the reference, or two speeds of a recipe contradict each other.
     """
     rows = _beside(runs, found) if rates is None else _given(rates)
     names = {found.reference.name: "reference", "reference": "reference"}
@@ -123,16 +125,22 @@ def speeds_of(
             raise PlanError(f"rates have {names[name]!r} twice")
         known[names[name]] = _checked(name, row)
     own = known.pop("reference", {})
-    base = own.get("tokens_per_second", math.nan)
-    first = _speed("reference", {**own, "ratio": 1.0}, base, 0.0, price)
-    return Speeds(first, {n: _speed(n, row, base, error, price) for n, row in known.items()})
+    if not known:
+        recipes = ", ".join(each.name for each in found.recipes)
+        raise PlanError(f"no recipe has a rate, only the reference; recipes are {recipes}")
+    unit = own.get("ratio", 1.0)
+    first = _speed("reference", {**own, "ratio": unit}, own, 0.0, price)
+    return Speeds(first, {n: _speed(n, row, own, error, price) for n, row in known.items()})
 
 
 def _speed(
-    name: str, row: Mapping[str, float], base: float, error: float, price: float | None
-) -> Speed:
-    """The speed of one row; `base` is the rate of the reference."""
-    rate, ratio = row.get("tokens_per_second", math.nan), row.get("ratio", math.nan)
+    name: str, row: Mapping[str, float], first: Mapping[str, float], error: float,
+    price: float | None,
+) -> Speed:  # fmt: skip
+    """The speed of one row; `first` is the row of the reference."""
+    base = first.get("tokens_per_second", math.nan)
+    rate = row.get("tokens_per_second", math.nan)
+    ratio = row.get("ratio", math.nan) / first.get("ratio", 1.0)
     if math.isnan(ratio):
         if math.isnan(base):
             raise PlanError(
@@ -140,6 +148,11 @@ def _speed(
                 "or ratios"
             )
         ratio = rate / base
+    elif abs(rate / base / ratio - 1) > AGREE:
+        raise PlanError(
+            f"'{name}' has {rate:g} tokens_per_second, {rate / base:g} of those of the reference, "
+            f"and a ratio of {ratio:g} to it; give one of them"
+        )
     rate = ratio * base if math.isnan(rate) else rate
     own = math.nan if price is None else price
     joules = row.get("joules_per_token", math.nan)
