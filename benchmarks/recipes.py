@@ -3,9 +3,9 @@ what a decayed rate, and a change to full precision, do to it.
 
 ``python -m benchmarks.recipes [STORE [SEEDS [SIZE [oscillating]]]]``: trains what the store lacks,
 then reports; three seeds of 20k params take about two hours of a core, and go on where they were
-stopped. Every run is scored as trained and, where its forward pass is rounded, in full precision
-too: the second is damage to training alone. With `oscillating`, also the share of weights whose
-code leaves and comes back within a few steps (Nagel et al. 2022).
+stopped (0 seeds: a report of what there is). Every run is scored as trained and, where its forward
+pass is rounded, in full precision too: the second is damage to training alone. With `oscillating`,
+also the share of weights whose code leaves and comes back within a few steps (Nagel et al. 2022).
 """
 
 from __future__ import annotations
@@ -112,8 +112,9 @@ def operands(runs: Runs) -> None:
                     }
                     rows.append([name, each.schedule, scored,
                                  *(cells.get(k, "") for k in lengths), _grown(each)])  # fmt: skip
-    print(f"### Gaps of recipes in {FORMAT}, one operand at a time\n")
-    print(table(head, rows), "\n")
+    if rows:
+        print(f"### Gaps of recipes in {FORMAT}, one operand at a time\n")
+        print(table(head, rows), "\n")
 
 
 def schedules(runs: Runs) -> None:

@@ -77,6 +77,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "sweep_of_72": "72 runs on two cores",
         "own_modules": "Modules of one's own, killed and fitted beside the decoder",
         "atlas": "An atlas of checkpoints",
+        "recipes": "Recipes of training in four bits",
         "own_methods": "Methods after training on decoders that are trained here",
         "clip_search": "GPTQ and the clip search in machine code",
         "measured2026": "What the bundled table isoloss2026 says",
