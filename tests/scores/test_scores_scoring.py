@@ -90,6 +90,46 @@ def test_seeds_of_a_point_count_as_one_point(told: Forecast) -> None:
     assert one.inside == pytest.approx(np.mean([one.low <= x <= one.high for x in losses]))
 
 
+def mixed(column: str, values: tuple[object, object]) -> Runs:
+    """Runs at two lengths, at the first of them of two kinds, with gaps of 0.1 and 0.4."""
+    rows = [
+        {"params": 2e8, "tokens": d, "precision": p, "seed": seed, column: values[kind],
+         "loss": 3.4 + 0.5 * kind + more * (1 + 3 * kind)}
+        for d, kinds in ((1e9, (0, 1)), (2e9, (0,))) for kind in kinds for seed in (0, 1)
+        for p, more in (("bf16", 0.0), ("w4", 0.1))
+    ]  # fmt: skip
+    return Runs.from_frame(pl.DataFrame(rows))
+
+
+@pytest.mark.parametrize("quantity", ["loss", "gap"])
+@pytest.mark.parametrize(
+    ("column", "values"), [("schedule", ("cosine", "constant")), ("lr_peak", (0.001, 0.002))]
+)
+def test_runs_of_several_kinds_are_no_seeds_of_a_point(
+    quantity: str, column: str, values: tuple[object, object]
+) -> None:
+    asked = {"loss": 3.5, "gap": 0.1}[quantity]
+    made = forecast_of_quantiles(
+        [2e8, 2e8, 2e8], [1e9, 2e9, 4e9], ["w4"] * 3, [asked] * 3,
+        [asked + 0.01 * np.arange(-4, 4)] * 3, {"x": 1.0}, quantity=quantity,  # type: ignore[arg-type]
+    )  # fmt: skip
+    runs = mixed(column, values)
+    found = score(made, runs)
+    assert [(p.tokens, p.seen) for p in found.points] == [(2e9, pytest.approx(asked))]
+    (why,) = found.forecasts[0].mixed
+    told = ", ".join(sorted(map(str, values)))
+    assert why.startswith(
+        f"200M params on 1B tokens in 'w4' have runs that differ in {column} ({told}), "
+    )
+    assert why in str(found)
+    assert "2 of 3 points were run" in str(found)
+    assert found.forecasts[0].unseen == 1
+    kept = score(made, runs.where(**{column: values[0]}))
+    assert [p.seen for p in kept.points] == pytest.approx([asked, asked])
+    with pytest.raises(ScoreError, match=f"differ in {column} "):
+        score(made, runs.where(tokens=1e9))
+
+
 def test_a_comparison_and_a_gap_are_frozen_too(tmp_path: Path) -> None:
     runs = table(gap=0.08)
     small = runs.where(params=(None, 1.5e8))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.fits.arguments import FitError, shown
-from isoloss.laws import Array, Inputs, Law, as_inputs
+from isoloss.laws import Array, Inputs, Law, Mask, as_inputs
 from isoloss.runs import Runs
 from isoloss.runs import as_runs as read_runs
 
@@ -119,6 +119,20 @@ class Sample:
         return np.asarray(
             np.unique(np.column_stack(columns), axis=0, return_inverse=True)[1]
         ).ravel()
+
+    def differing(self, rows: Mask) -> dict[str, list[str]]:
+        """Columns in which some runs differ though runs of one cell agree in them (see SAME), with
+        their values.
+        """
+        found = {}
+        for name in SAME:
+            if name in self.runs.columns:
+                told = {str(v) for v in np.asarray(self.runs[name])[rows]}
+                if len(told) > 1:
+                    found[name] = sorted(
+                        {"None": "unknown", "nan": "unknown"}.get(v, v) for v in told
+                    )
+        return found
 
 
 def as_runs(runs: Runs | Any) -> Runs:

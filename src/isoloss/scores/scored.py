@@ -67,6 +67,8 @@ class ForecastScore:
         How many were not.
     is_own
         Whether the runs are the very table that was fitted.
+    mixed
+        Why points were left out whose runs are of several kinds, a sentence each.
     """
 
     name: str
@@ -77,6 +79,7 @@ class ForecastScore:
     points: tuple[ScoredPoint, ...]
     unseen: int
     is_own: bool
+    mixed: tuple[str, ...] = ()
 
     @property
     def inside(self) -> float:
@@ -152,7 +155,9 @@ class Score:
 
     def _of_all(self) -> Section:
         told = self.points
-        lines = [f"{len(told)} of {len(told) + sum(f.unseen for f in self.forecasts)} points were "
+        mixed = [f"left out, {f.name}: {why}" for f in self.forecasts for why in f.mixed]
+        count = len(told) + len(mixed)
+        lines = [f"{count} of {count + sum(f.unseen for f in self.forecasts)} points were "
                  f"run, params and tokens within {percent(self.tolerance)}"]  # fmt: skip
         if told:
             share, error = self.coverage
@@ -167,6 +172,7 @@ class Score:
             for one in self.forecasts
             if one.is_own
         ]
+        lines += mixed
         return Section("How the forecasts did", tuple(lines))
 
     def _by_forecast(self) -> Section:

@@ -10,8 +10,8 @@ import numpy as np
 
 from isoloss.files import load, real_number, shown_value
 from isoloss.fits import Sample, as_sample, gap_table
-from isoloss.laws import Array
-from isoloss.runs import Runs, as_runs
+from isoloss.laws import Array, Mask
+from isoloss.runs import Runs, as_runs, compact
 from isoloss.scores.distribution import interval_score, log_score, probability
 from isoloss.scores.frozen_forecast import Forecast
 from isoloss.scores.ledgers import ledger
@@ -31,7 +31,8 @@ def score(
     """How frozen forecasts did on runs that came after them.
 
     A run belongs to a point whose params and tokens are its own within the tolerance and whose
-    precision is the same; each run is scored, and a point is the mean of its runs.
+    precision is the same; each run is scored, and a point is the mean of its runs. A point whose
+    runs differ in more than the seed, as in schedule, is left out, and the report says so.
 
     Parameters
     ----------
@@ -51,8 +52,8 @@ def score(
     Raises
     ------
     ScoreError
-        No point was run, the metric is another, the ledger is broken, or an argument is not
-        accepted.
+        No point was run, or only in runs of several kinds, the metric is another, the ledger is
+        broken, or an argument is not accepted.
     FilesError
         A forecast was changed or cannot be read.
     """
@@ -64,6 +65,8 @@ def score(
     table = as_runs(runs)
     found = tuple(_scored(name, each, table, tolerance) for name, each in named)
     if not any(one.points for one in found):
+        if why := [each for one in found for each in one.mixed]:
+            raise ScoreError(why[0])
         first, count = named[0][1], sum(len(each) for _, each in named)
         raise ScoreError(
             f"no run is one of the {count} points that were forecast, as "
@@ -98,54 +101,67 @@ def _named(forecasts: Any) -> list[tuple[str, Forecast]]:
 
 def _scored(name: str, found: Forecast, runs: Runs, tolerance: float) -> ForecastScore:
     seen = _Seen.gaps(runs) if found.quantity == "gap" else _Seen.losses(as_sample(runs))
-    if seen.metric != found.metric:
+    if seen.sample.metric != found.metric:
         raise ScoreError(
-            f"the forecast {name} is of {found.metric} and the losses of the runs are {seen.metric}"
+            f"the forecast {name} is of {found.metric} and the losses of the runs are "
+            f"{seen.sample.metric}"
         )
     points = [_point(found, k, seen, tolerance) for k in range(len(found))]
-    told = tuple(each for each in points if each is not None)
+    told = tuple(each for each in points if isinstance(each, ScoredPoint))
     own = bool(found.data) and found.data == runs.hash
     return ForecastScore(
         name, found.quantity, found.metric, found.made, found.hash, told,
-        len(points) - len(told), own,
+        points.count(None), own, tuple(each for each in points if isinstance(each, str)),
     )  # fmt: skip
 
 
 class _Seen:
-    """What was run: losses of runs, or gaps of cells."""
+    """What was run: losses of runs, or gaps of cells, and the runs themselves."""
 
     def __init__(
-        self, params: Array, tokens: Array, precision: Sequence[str], value: Array, metric: str
+        self, params: Array, tokens: Array, precision: Sequence[str], value: Array, sample: Sample
     ):
         self.params, self.tokens, self.value = params, tokens, value
         self.precision = np.array(precision, dtype=object)
-        self.metric = metric
+        self.sample = sample
 
     @classmethod
     def losses(cls, sample: Sample) -> _Seen:
         names = [str(sample.x.levels.items[k]) for k in sample.x.level]
-        return cls(sample.x.params, sample.x.tokens, names, sample.loss, sample.metric)
+        return cls(sample.x.params, sample.x.tokens, names, sample.loss, sample)
 
     @classmethod
     def gaps(cls, runs: Runs) -> _Seen:
-        table = gap_table(runs)
-        columns = [np.array([getattr(c, k) for c in table.cells])
-                   for k in ("params", "tokens", "mean")]  # fmt: skip
-        names = [cell.precision for cell in table.cells]
-        return cls(columns[0], columns[1], names, columns[2], table.metric)
+        sample = as_sample(runs, unread=True)
+        cells = gap_table(runs).cells
+        columns = [np.array([getattr(c, k) for c in cells]) for k in ("params", "tokens", "mean")]
+        return cls(columns[0], columns[1], [c.precision for c in cells], columns[2], sample)
+
+    def at(self, found: Forecast, k: int, tolerance: float) -> Mask:
+        """Which of them belong to a point of a forecast."""
+        near = np.log1p(tolerance) + 1e-12
+        return np.asarray(
+            (np.abs(np.log(self.params / found.params[k])) <= near)
+            & (np.abs(np.log(self.tokens / found.tokens[k])) <= near)
+            & (self.precision == found.precision[k])
+        )
 
 
-def _point(found: Forecast, k: int, seen: _Seen, tolerance: float) -> ScoredPoint | None:
-    """One point of a forecast with what was run there; None where nothing was."""
-    near = np.log1p(tolerance) + 1e-12
-    mine = (
-        (np.abs(np.log(seen.params / found.params[k])) <= near)
-        & (np.abs(np.log(seen.tokens / found.tokens[k])) <= near)
-        & (seen.precision == found.precision[k])
-    )
-    values = seen.value[mine].tolist()
+def _point(found: Forecast, k: int, seen: _Seen, tolerance: float) -> ScoredPoint | str | None:
+    """One point of a forecast with what was run there; None where nothing was, and why where its
+    runs are of several kinds.
+    """
+    values = seen.value[seen.at(found, k, tolerance)].tolist()
     if not values:
         return None
+    rows = _Seen.losses(seen.sample).at(found, k, tolerance)
+    if len(values) > 1 and (kinds := seen.sample.differing(rows)):
+        column, told = next(iter(kinds.items()))
+        return (
+            f"{compact(found.params[k])} params on {compact(found.tokens[k])} tokens in "
+            f"'{found.precision[k]}' have runs that differ in {column} ({', '.join(told)}), which "
+            f"are no seeds of one point; keep one with where({column}=...)"
+        )
     low, high, row = float(found.low[k]), float(found.high[k]), found.quantiles[k]
     return ScoredPoint(
         float(found.params[k]), float(found.tokens[k]), found.precision[k],
