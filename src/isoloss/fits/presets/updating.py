@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import isclose
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ from isoloss.fits.sample import Sample, as_sample, excluded_by_reason
 from isoloss.fits.sections import Section, html, number, signed, text
 from isoloss.fits.solve import log_slopes
 from isoloss.laws import Array, Box, Inputs, as_inputs
-from isoloss.runs import Runs
+from isoloss.runs import TABLES, Runs
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,8 @@ class Update:
         return html(self.sections())
 
 
+#: Gaps of one cell that are equal to this share are one measurement.
+SAME_GAP = 1e-9
 GAPS = ("params", "tokens", "precision", "observed", "shipped law", "updated")
 
 
@@ -145,7 +148,8 @@ def update(law: str | Fit, runs: Runs | Any) -> Update:
     Raises
     ------
     FitError
-        The law is none of these, or no run has a gap that the law sees.
+        The law is none of these, no run has a gap that the law sees, or all of those that it sees
+        are in its evidence already; a part that is counts once, and is excluded.
     """
     before = shipped_fit(law) if isinstance(law, str) else law
     if not isinstance(before, Fit) or before.left_out is None:
@@ -153,7 +157,7 @@ def update(law: str | Fit, runs: Runs | Any) -> Update:
             f"cannot update {shown(law)}; accepted are {', '.join(SHIPPED)}, and fits of gaps of "
             "which each way of rounding was left out once (leave_out)"
         )
-    table = _seen(before, runs_of([before.law], runs, "gap"))
+    table = _news(before, _seen(before, runs_of([before.law], runs, "gap")))
     excluded = excluded_by_reason(table)
     return _Posterior(before, before.left_out, as_sample(table), excluded).update
 
@@ -171,9 +175,40 @@ def _seen(before: Fit, table: Runs) -> Runs:
             f"{before.law.name} sees all that is rounded in none of the {len(names)} precisions, "
             f"as '{min(names)}'"
         )
-    why = f"{before.law.name} does not see all that is rounded"
+    return _without(table, left_out, f"{before.law.name} does not see all that is rounded")
+
+
+def _news(before: Fit, table: Runs) -> Runs:
+    """The table without gaps that the law was fitted to, which would count twice: those of its
+    published tables, and equal gaps of equal cells.
+    """
+    frame, law, known = table.frame(), before.law.name, before.points
+    published = {word for each in before.facts.sources for word in each.split() if word in TABLES}
+    there: dict[tuple[Any, ...], list[float]] = {}
+    cells = zip(known.params.tolist(), known.tokens.tolist(), known.precision, strict=True)
+    for cell, gap in zip(cells, known.observed.tolist(), strict=True):
+        there.setdefault(cell, []).append(gap)
+    rows = frame.select("params", "tokens", "precision", "loss").rows()
+    equal = [
+        any(isclose(gap, each, rel_tol=SAME_GAP) for each in there.get((*cell,), ()))
+        for *cell, gap in rows
+    ]
+    usable = frame["status"] == "ok"
+    sources = frame["source"].to_list() if "source" in frame.columns else [None] * len(frame)
+    named = [not published.isdisjoint((each or "").split()) for each in sources]
+    again = usable & (pl.Series(equal) | pl.Series(named))
+    if again.any() and again.sum() == usable.sum():
+        raise FitError(
+            f"{law} was fitted to all {again.sum()} gaps of this table "
+            f"({', '.join(before.facts.sources)}), which would count twice; give runs of your own"
+        )
+    return _without(table, again, f"{law} was fitted to it")
+
+
+def _without(table: Runs, left_out: pl.Expr | pl.Series, why: str) -> Runs:
+    """The table with some rows excluded for a reason."""
     return Runs.from_frame(
-        frame.with_columns(
+        table.frame().with_columns(
             status=pl.when(left_out).then(pl.lit("excluded")).otherwise(pl.col("status")),
             reason=pl.when(left_out).then(pl.lit(why)).otherwise(pl.col("reason")),
         ),
