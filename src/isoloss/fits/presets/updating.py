@@ -40,7 +40,7 @@ from isoloss.fits.result import Fit
 from isoloss.fits.sample import Sample, as_sample, excluded_by_reason
 from isoloss.fits.sections import Section, html, number, signed, text
 from isoloss.fits.solve import log_slopes
-from isoloss.laws import Array, Box, Inputs, as_inputs
+from isoloss.laws import Array, Box, Inputs, as_inputs, holes_of
 from isoloss.runs import TABLES, Runs
 
 
@@ -335,7 +335,7 @@ class _Posterior:
         space = self.before.coordinates
         law = self.before.law.with_values(space.values(self.into @ self.best))
         found = replace(
-            self.before, law=replace(law, box=_joined(law.box, self.sample.x)), draws=self.draws,
+            self.before, law=replace(law, box=_joined(law.box, self.before.points, self.sample.x)), draws=self.draws,
             points=_with(self.before.points, self.sample, law.loss(self.sample.x)),
             discrepancy=self._discrepancy(), left_out=self.left.without_cells(),
             optimum=None, sample=None,
@@ -358,7 +358,7 @@ class _Posterior:
         return replace(own, taken=own.taken + self.into @ self.gain @ left)
 
 
-def _joined(box: Box | None, x: Inputs) -> Box | None:
+def _joined(box: Box | None, points: Points, x: Inputs) -> Box | None:
     """The region of the shipped runs and of one's own."""
     if box is None:
         return None
@@ -370,7 +370,8 @@ def _joined(box: Box | None, x: Inputs) -> Box | None:
             ("tokens_per_param", box.tokens_per_param, x.tokens / x.params),
         )
     }
-    return replace(box, **ends)  # type: ignore[arg-type]
+    holes = holes_of(np.concatenate([points.params, x.params]))
+    return replace(box, holes=holes, **ends)  # type: ignore[arg-type]
 
 
 def _with(points: Points, sample: Sample, predicted: Array) -> Points:
