@@ -334,8 +334,9 @@ class _Posterior:
         """The updated fit beside the shipped one."""
         space = self.before.coordinates
         law = self.before.law.with_values(space.values(self.into @ self.best))
+        box = _joined(law.box, self.before.points, self.sample.x)
         found = replace(
-            self.before, law=replace(law, box=_joined(law.box, self.before.points, self.sample.x)), draws=self.draws,
+            self.before, law=replace(law, box=box), draws=self.draws,
             points=_with(self.before.points, self.sample, law.loss(self.sample.x)),
             discrepancy=self._discrepancy(), left_out=self.left.without_cells(),
             optimum=None, sample=None,
