@@ -17,6 +17,7 @@ from isoloss.lm import ModelError, quantised
 from isoloss.lm.after.accounting import weights_of_model
 from isoloss.lm.after.methods.gptq import gptq
 from isoloss.lm.after.post_training import rounded_share
+from isoloss.lm.after.scopes import apart_from
 
 WIDTH, INNER, EXPERTS, VOCAB = 8, 12, 3, 20
 
@@ -250,6 +251,50 @@ def test_weights_beyond_reach_can_be_left_by_name() -> None:
     after = quantised(model, "w4 w.conv1d:fp")
     assert after.layer[0].conv1d.weight.equal(model.layer[0].conv1d.weight)
     assert after.layer[1].weight.equal(fake_quantise(model.layer[1].weight, "int4/row"))
+
+
+class Aside(nn.Module):
+    """Blocks and, in plain lists, what torch does not see."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(nn.Linear(WIDTH, WIDTH) for _ in range(3))
+        self.extra = [nn.Linear(WIDTH, WIDTH)]
+        self.h = [{"x": [nn.Linear(WIDTH, WIDTH)]}]
+        self.blocks[1].side = [nn.Linear(WIDTH, WIDTH)]  # type: ignore[assignment]
+
+    def forward(self, x: Tensor) -> Tensor:
+        for block in (*self.blocks, *self.extra, *self.h[0]["x"], *self.blocks[1].side):
+            x = block(x)
+        return x
+
+
+def test_the_advised_scope_leaves_nothing_else() -> None:
+    model = causal(Aside())
+    with pytest.raises(ModelError) as caught:
+        quantised(model, "w3")
+    assert "as they are by 'w.extra:fp w.x:fp w.side:fp' " in str(caught.value)
+    after = quantised(model, "w3 w.side:fp w.extra:fp w.x:fp")
+    for own, block in zip(model.layer.blocks, after.layer.blocks, strict=True):
+        assert block.weight.equal(fake_quantise(own.weight, "int3/row"))
+
+
+def test_the_advised_scope_is_never_a_bare_number() -> None:
+    taken = ("up", "layers.0.up", "layers.0", "0", "h")
+    names = ("layers.0.weight", "layers.0", "weight", "0", "x", "0", "h")
+    assert apart_from(["h", "0", "x", "0"], names, taken) == "x"
+    assert apart_from(["h", "0", "x", "0"], names, (*taken, "x")) == "layers.0.weight"
+    assert apart_from(["h", "0", "x", "0"], names, names) == "x"
+    # where all names are those of others, what is left beside it is said
+    model = causal(Aside())
+    model.layer.blocks = nn.ModuleDict({"extra": nn.ModuleDict({"x": nn.Linear(WIDTH, WIDTH)})})
+    model.layer.extra = {"x": nn.Linear(WIDTH, WIDTH)}
+    model.layer.h = []
+    model.layer.forward = lambda x: model.layer.extra["x"](model.layer.blocks["extra"]["x"](x))
+    with pytest.raises(
+        ModelError, match=r"by 'w\.x:fp', which leaves 'layer\.blocks\.extra\.x' too"
+    ):
+        quantised(model, "w3")
 
 
 def test_a_scope_may_be_any_name_on_the_way() -> None:
