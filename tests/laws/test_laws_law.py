@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from isoloss.formats import Precision
 from isoloss.laws import (
+    HOLE,
     Box,
     Composed,
     Constant,
@@ -19,10 +21,13 @@ from isoloss.laws import (
     Law,
     Repetition,
     as_inputs,
+    holes_of,
+    law_from_json,
     power,
     preset,
     scale,
 )
+from isoloss.laws.saving import law_to_json
 
 KUMAR = preset("kumar2024")
 EPOCH = preset("epoch2024")
@@ -233,6 +238,16 @@ def test_how_far_outside_a_box() -> None:
     box = Box((1e8, 1e9), (1e10, 1e11), (10, 1000))
     x = as_inputs([2e8, 2e9, 1e9, 1e8], [2e10, 1e11, 5e9, 4e11])
     assert box.outside(x) == pytest.approx([1.0, 2.0, 2.0, 4.0])
+
+
+def test_a_hole_between_runs_is_outside_them() -> None:
+    assert HOLE == 10.0
+    assert holes_of(np.array([4e9, 1e6, 1e7, 1e7, 1.1e8])) == ((1e7, 1.1e8), (1.1e8, 4e9))
+    box = Box((1e6, 1e10), (1e6, 1e12), (1, 1e6), holes=((1e6, 1e9),))
+    x = as_inputs([1e6, 3e6, 5e6, 1e8, 4e8, 2e9, 5e10], 1e11)
+    assert box.outside(x) == pytest.approx([1.0, 1.0, 5.0, 10.0, 1.0, 1.0, 5.0])
+    law = replace(preset("kumar2024"), name="own", box=box)
+    assert law_from_json(law_to_json(law)) == law
 
 
 def test_inputs_share_levels_and_keep_rows() -> None:

@@ -68,6 +68,9 @@ def test_points_outside_the_runs_of_a_law_stand_in_parentheses() -> None:
     assert "(0.049)" in shown
     assert "74M to 595M on 10B to 100B" in shown
     assert "(0.071)" not in str(gaps_by_law("0.1B", "10B"))
+    # 100M params are 67 times from either side of the hole between the runs of error2026
+    error = [a for a in gaps_by_law("0.1B", "10B").answers if a.reading.law == "error2026"]
+    assert [a.outside for a in error] == [pytest.approx((67.4,))] * len(error)
 
 
 def test_every_published_law_that_sees_precision_is_asked() -> None:

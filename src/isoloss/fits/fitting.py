@@ -48,7 +48,7 @@ from isoloss.fits.solve import SQUARES, STUDENT, Objective, Optimum, optimise
 from isoloss.fits.solving import Solved, solved_on, with_bases
 from isoloss.fits.units import of_rows, units_of
 from isoloss.fits.unseen_parts import rounding_of
-from isoloss.laws import Array, Box, Law
+from isoloss.laws import Array, Box, Law, holes_of
 from isoloss.runs import Runs
 
 
@@ -241,6 +241,7 @@ def box_of(sample: Sample) -> Box:
         ", ".join(sorted({str(x.levels.items[k]) for k in np.unique(x.level)})),
         **rounding_of(present),
         epochs=(float(x.epochs.min()), float(x.epochs.max())),
+        holes=holes_of(x.params),
     )
 
 

@@ -172,7 +172,8 @@ class WarningKind(StrEnum):
     )
     EXTRAPOLATION = (
         "extrapolation",
-        "A point lies outside the fitted runs, where misfit may show that no run could show.",
+        "A point lies outside the fitted runs, or in a hole between them, where misfit may "
+        "show that no run could show.",
         "Add runs nearer to it.",
     )
     NO_INTERVAL = (

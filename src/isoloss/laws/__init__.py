@@ -17,7 +17,7 @@ from isoloss.laws.inputs import DomainError, Inputs, Level, Levels, Mask, as_inp
 from isoloss.laws.jet import Array, Jet, Value, plain, select, take
 from isoloss.laws.law import Law
 from isoloss.laws.pieces import PIECES, register_term
-from isoloss.laws.provenance import EVIDENCE, Box, Evidence, kind_of
+from isoloss.laws.provenance import EVIDENCE, HOLE, Box, Evidence, holes_of, kind_of
 from isoloss.laws.registry import LAWS, preset, presets, register
 from isoloss.laws.repetition import (
     LENDER,
@@ -55,15 +55,15 @@ from isoloss.laws.terms import (
 )
 
 __all__ = [
-    "EVIDENCE", "LAWS", "LENDER", "MOST_EPOCHS", "PIECES", "Addend", "ArgumentMap", "Array", "Box",
-    "Cap", "Composed", "Condition", "Constant", "Constants", "DomainError", "ErrorPenalty",
+    "EVIDENCE", "HOLE", "LAWS", "LENDER", "MOST_EPOCHS", "PIECES", "Addend", "ArgumentMap", "Array",
+    "Box", "Cap", "Composed", "Condition", "Constant", "Constants", "DomainError", "ErrorPenalty",
     "Evidence", "FormatLink", "Formula", "GapOf", "Gate", "Grouped", "Inputs", "Jet", "Law",
     "Level", "Levels", "Link", "Mask", "MethodFactor", "Penalty", "PerByte", "Repetition",
     "Requantised", "Rounded", "SharedScale", "Sight", "Sparse", "Table", "Value", "alike",
     "alternatives", "amplitude", "as_inputs", "as_law", "best_quantised_share", "best_ratio",
     "bits_power", "decaying", "error_capacity", "exponent", "float_fields", "gap_law", "halving",
-    "is_gap_law", "kind_of", "law_from_json", "lent_constants", "plain", "power", "preset",
-    "presets", "register", "register_term", "relinked", "saturating", "scale", "seen_parts",
-    "sees_repetition", "select", "sights", "take", "tanh_error", "unseen", "with_errors",
-    "with_repetition",
+    "holes_of", "is_gap_law", "kind_of", "law_from_json", "lent_constants", "plain", "power",
+    "preset", "presets", "register", "register_term", "relinked", "saturating", "scale",
+    "seen_parts", "sees_repetition", "select", "sights", "take", "tanh_error", "unseen",
+    "with_errors", "with_repetition",
 ]  # fmt: skip

@@ -36,6 +36,17 @@ def kind_of(known: Format) -> str:
     return "int" if known.kind == "block" else known.kind
 
 
+#: Neighbouring sizes of runs further apart than this have a hole between them.
+HOLE = 10.0
+
+
+def holes_of(params: Array) -> tuple[tuple[float, float], ...]:
+    """The pairs of neighbouring params of runs that lie more than `HOLE` times apart."""
+    sizes = np.unique(params)
+    wide = np.flatnonzero(sizes[1:] > HOLE * sizes[:-1])
+    return tuple((float(sizes[k]), float(sizes[k + 1])) for k in wide)
+
+
 @dataclass(frozen=True)
 class Box:
     """The region that a law's runs cover.
@@ -56,6 +67,8 @@ class Box:
     epochs
         The least and the most of tokens over different tokens, one where none is repeated; None
         where unknown.
+    holes
+        Params of the runs on both sides of each hole between them, where known (`holes_of`).
     """
 
     params: tuple[float, float]
@@ -66,13 +79,15 @@ class Box:
     methods: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
     epochs: tuple[float, float] | None = None
+    holes: tuple[tuple[float, float], ...] = ()
 
     def outside(self, x: Inputs) -> Array:
         """How far each run lies outside, as a factor, shape (n,).
 
-        One is inside, 10 is ten times beyond the nearest edge of what it leaves furthest.
+        One is inside, 10 is ten times beyond the nearest edge of what it leaves furthest, or from
+        the nearest run where it lies in a hole.
         """
-        far = np.ones(len(x))
+        far = self.in_hole(x)
         for values, edges in (
             (x.params, self.params),
             (x.tokens, self.tokens),
@@ -84,3 +99,14 @@ class Box:
             least, most = edges
             far = np.maximum(far, np.maximum(values / most, least / values))
         return np.where(far < 1 + 1e-9, 1.0, far)
+
+    def in_hole(self, x: Inputs) -> Array:
+        """How far the params of each run lie from those of the nearest run in a hole, as a factor,
+        shape (n,); one outside holes, and within the square root of `HOLE`, as near as between
+        other runs.
+        """
+        far = np.ones(len(x))
+        for low, high in self.holes:
+            nearest = np.minimum(x.params / low, high / x.params)
+            far = np.where(nearest > np.sqrt(HOLE), nearest, far)
+        return far

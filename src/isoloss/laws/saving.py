@@ -177,6 +177,7 @@ def _box(own: _Fields) -> Box:
         methods,
         shared,
         epochs=own.read("epochs", Pair) if own.has("epochs") and own["epochs"] else None,
+        holes=own.read("holes", tuple[Pair, ...]) if own.has("holes") else (),
     )
 
 

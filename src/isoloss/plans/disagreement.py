@@ -345,7 +345,9 @@ def _box(law: str) -> str:
     box = preset(law).box
     if box is None:
         return "not known"
-    return f"{' to '.join(map(compact, box.params))} on {' to '.join(map(compact, box.tokens))}"
+    holes = "".join(f" (none between {compact(a)} and {compact(b)})" for a, b in box.holes)
+    sizes = " to ".join(map(compact, box.params))
+    return f"{sizes}{holes} on {' to '.join(map(compact, box.tokens))}"
 
 
 def _row(each: Optimum) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import isoloss as il
 from isoloss.fits import SHIPPED, FitError, fit, leave_out, predict, shipped_fit
 from isoloss.fits.doubt import LeftOut, points
 from isoloss.formats import custom_format, row_error
-from isoloss.laws import LAWS, is_gap_law, law_from_json, preset, presets
+from isoloss.laws import LAWS, holes_of, is_gap_law, law_from_json, preset, presets
 from isoloss.laws.saving import law_to_json
 
 #: Perplexities on WikiText2 of the README of llama.cpp (see data/transcribed): model, format, its
@@ -45,6 +45,21 @@ def test_the_constants_of_a_law_are_those_of_its_fit(name: str) -> None:
         (law.box.tokens_per_param, found.law.box.tokens_per_param),
     ):
         assert own == pytest.approx(theirs, rel=1e-5)
+    assert law.box.holes == found.law.box.holes == holes_of(found.points.params)
+
+
+def test_sizes_that_no_run_of_a_law_is_near_are_said() -> None:
+    told = predict("error2026", 3e7, 1e9, ["fp -> w4", "fp -> w3"], gap=True)
+    assert [str(w) for w in told.warnings if "in a hole of the fitted runs" in str(w)] == [
+        "extrapolation: 2 of 2 points lie in a hole of the fitted runs, none of which has between "
+        "409k and 6.74B params: 30M are a factor 73.3 from the nearest; intervals do not hold "
+        "a misfit that shows only there"
+    ]
+    assert (told.low < told.high).all()
+    for params in (4e5, 7e9):
+        near = predict("error2026", params, 1.4e2 * params, "fp -> w4", gap=True)
+        assert "outside" not in str(near)
+        assert "hole" not in str(near)
 
 
 def test_laws_of_gaps_are_listed_and_are_no_published_laws_of_losses() -> None:

@@ -163,3 +163,20 @@ def test_what_the_law_sees_in_part_is_excluded_with_the_reason() -> None:
 def test_what_cannot_be_updated_is_refused(law: object) -> None:
     with pytest.raises(FitError, match=r"cannot update .*; accepted are error2026"):
         update(law, made(1.0, 0.1))  # type: ignore[arg-type]
+
+
+def test_what_a_law_was_fitted_to_is_not_counted_twice() -> None:
+    before = shipped()
+    at = before.points
+    rows = list(zip(at.params, at.tokens, at.precision, at.observed, strict=True))[:5]
+    with pytest.raises(FitError, match=r"error2026 was fitted to all 5 gaps .* would count twice"):
+        update("error2026", gaps(rows, 0.05))
+    published = made(1.3, 0.05).frame().with_columns(source=pl.lit("gaps of gptq_llama2023"))
+    with pytest.raises(FitError, match="fitted to all 4 gaps"):
+        update("error2026", Runs.from_frame(published))
+    mine = made(1.3, 0.05)
+    both = update(before, Runs.from_frame(pl.concat([mine.frame(), gaps(rows, 0.05).frame()])))
+    assert both.excluded["error2026 was fitted to it"] == 5
+    assert both.fit.values == pytest.approx(update(before, mine).fit.values)
+    with pytest.raises(FitError, match="fitted to all 4 gaps"):  # an update of an update, too
+        update(both.fit, mine)

@@ -48,6 +48,14 @@ def test_a_share_is_spelled_as_a_change_of_precision() -> None:
         ((1e9, -5, 4), "tokens is -5; it is a finite number above 0"),
         ((1e9, 2e10, math.inf), "bits is inf; it is a finite number above 0"),
         ((1e9, math.nan, 4), "tokens is nan; it is a finite number above 0"),
+        (("1B", 1e11, 4), "params is '1B'; it is a finite number above 0, as 1e9"),
+        ((1e9, [1e11, "1T"], 4), "tokens is '1T'; it is a finite number above 0, as 1e11"),
+        ((1e9, 1e11, "w4"), "bits is 'w4'; it is a finite number above 0, as 4"),
+        ((1e9, 1e11, None), "bits is None; it is a finite number above 0"),
+        ((True, 1e11, 4), "params is True; it is a finite number above 0"),
+        (([1, 2], [1e9] * 3, 4), r"shapes do not agree: params \(2,\), tokens \(3,\), bits \(\)"),
+        ((1e9, 1e11, 16), "bits is 16; weights of 16 bits or more are not quantised"),
+        ((1e9, 5.000001e8, 4), "at 1.0000002 tokens per byte .* too small for a number"),
     ],
 )
 def test_what_it_is_not_known_for(arguments: tuple, message: str) -> None:

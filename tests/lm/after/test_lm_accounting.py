@@ -4,6 +4,8 @@ the right axis, or refused by name.
 
 from __future__ import annotations
 
+import re
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +19,7 @@ from isoloss.lm import ModelError, quantised
 from isoloss.lm.after.accounting import weights_of_model
 from isoloss.lm.after.methods.gptq import gptq
 from isoloss.lm.after.post_training import rounded_share
+from isoloss.lm.after.scopes import apart_from
 
 WIDTH, INNER, EXPERTS, VOCAB = 8, 12, 3, 20
 
@@ -250,6 +253,157 @@ def test_weights_beyond_reach_can_be_left_by_name() -> None:
     after = quantised(model, "w4 w.conv1d:fp")
     assert after.layer[0].conv1d.weight.equal(model.layer[0].conv1d.weight)
     assert after.layer[1].weight.equal(fake_quantise(model.layer[1].weight, "int4/row"))
+
+
+class Aside(nn.Module):
+    """Blocks and, in plain lists, what torch does not see."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(nn.Linear(WIDTH, WIDTH) for _ in range(3))
+        self.extra = [nn.Linear(WIDTH, WIDTH)]
+        self.h = [{"x": [nn.Linear(WIDTH, WIDTH)]}]
+        self.blocks[1].side = [nn.Linear(WIDTH, WIDTH)]  # type: ignore[assignment]
+
+    def forward(self, x: Tensor) -> Tensor:
+        for block in (*self.blocks, *self.extra, *self.h[0]["x"], *self.blocks[1].side):
+            x = block(x)
+        return x
+
+
+class Holder:
+    """A plain object."""
+
+
+class Slotted:
+    """An object without a dict."""
+
+    __slots__ = ("own", "unset")
+
+
+def _held(how: str) -> tuple[Any, Any, str]:
+    """A holder of a matrix, how it is applied, and the name of the matrix below 'f'."""
+    lin, w = nn.Linear(WIDTH, WIDTH), torch.randn(WIDTH, WIDTH)
+    if how == "object":
+        holder: Any = Holder()
+        holder.lin, holder.me = lin, holder
+        return holder, lambda f, x: f.lin(x), "lin.weight"
+    if how == "deep":
+        holder, holder_in = Holder(), SimpleNamespace(own=[w])
+        holder.deep = {"a": holder_in}  # type: ignore[attr-defined]
+        return holder, lambda f, x: x @ f.deep["a"].own[0], "deep.a.own.0"
+    if how == "slots":
+        slotted = Slotted()
+        slotted.own = w
+        return slotted, lambda f, x: x @ f.own, "own"
+    if how == "default":
+        return lambda x, m=w: x @ m, lambda f, x: f(x), "m"
+    made = {
+        "partial": (partial(nn.functional.linear, weight=w), "weight"),
+        "partial of a method": (partial(lin.forward), "func.weight"),
+        "closure": (lambda x: x @ w, "w"),
+        "closure over a layer": (lambda x: lin(x), "lin.weight"),
+        "method": (lin.forward, "weight"),
+    }
+    return made[how][0], lambda f, x: f(x), made[how][1]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "object", "deep", "slots", "default", "partial", "partial of a method", "closure",
+        "closure over a layer", "method",
+    ],
+)  # fmt: skip
+def test_matrices_out_of_the_sight_of_torch_are_refused_by_name(how: str) -> None:
+    class Out(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mix = nn.Linear(WIDTH, WIDTH)
+            self.f, self.apply_f, _ = _held(how)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.apply_f(self.f, self.mix(x))
+
+    model = causal(Out())
+    name = f"layer.f.{_held(how)[2]}"
+    with pytest.raises(ModelError, match=f"^'{re.escape(name)}' cannot be rounded: it"):
+        quantised(model, "w3")
+    found = weights_of_model(model)
+    assert list(found.beyond) == [name]
+    assert found.sizes[name] == WIDTH * WIDTH
+
+
+def test_objects_that_hold_registered_layers_or_no_weight_change_nothing() -> None:
+    class Known(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mix = nn.Linear(WIDTH, WIDTH)
+            self.me = SimpleNamespace(lin=self.mix, kind=nn.Linear, room=torch, scale=2.0)
+            self.again, self.over = self.mix.forward, lambda x: self.mix(x)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.over(x)
+
+    model = causal(Known())
+    chain = model.layer.me
+    for _ in range(5000):  # however deep
+        chain.next = SimpleNamespace()
+        chain = chain.next
+    found = weights_of_model(model)
+    assert not found.beyond
+    assert [m.name for m in found.matrices] == ["layer.mix", "lm_head"]
+
+
+def test_a_closure_over_its_module_is_refused_as_a_copy_would_run_the_original() -> None:
+    class Over(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mix = nn.Linear(WIDTH, WIDTH)
+            self.over = lambda x: self.mix(x)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.over(x)
+
+    name = r"layer\.over\.self\.mix\.weight"
+    with pytest.raises(ModelError, match=f"^'{name}' cannot be rounded: .* torch does not see"):
+        quantised(causal(Over()), "w3")
+
+
+def test_the_advised_scope_leaves_nothing_else() -> None:
+    model = causal(Aside())
+    with pytest.raises(ModelError) as caught:
+        quantised(model, "w3")
+    assert "as they are by 'w.extra:fp w.x:fp w.side:fp' " in str(caught.value)
+    after = quantised(model, "w3 w.side:fp w.extra:fp w.x:fp")
+    for own, block in zip(model.layer.blocks, after.layer.blocks, strict=True):
+        assert block.weight.equal(fake_quantise(own.weight, "int3/row"))
+
+
+class Inside(nn.Module):
+    """A layer out of torch's sight whose names are those of another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleDict({"extra": nn.ModuleDict({"x": nn.Linear(WIDTH, WIDTH)})})
+        self.extra = {"x": nn.Linear(WIDTH, WIDTH)}
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.extra["x"](self.blocks["extra"]["x"](x))
+
+
+def test_the_advised_scope_is_never_a_bare_number() -> None:
+    taken = ("up", "layers.0.up", "layers.0", "0", "h")
+    names = ("layers.0.weight", "layers.0", "weight", "0", "x", "0", "h")
+    assert apart_from(["h", "0", "x", "0"], names, taken) == "x"
+    assert apart_from(["h", "0", "x", "0"], names, (*taken, "x")) == "layers.0.weight"
+    assert apart_from(["h", "0", "x", "0"], names, names) == "x"
+    # where all names are those of others, what is left beside it is said
+    model = causal(Inside())
+    with pytest.raises(
+        ModelError, match=r"by 'w\.x:fp', which leaves 'layer\.blocks\.extra\.x' too"
+    ):
+        quantised(model, "w3")
 
 
 def test_a_scope_may_be_any_name_on_the_way() -> None:

@@ -324,6 +324,11 @@ def outside_runs(x: Inputs, box: Box | None) -> tuple[ResultWarning, ...]:
     far = box.outside(x)
     if far.max() <= 1.0:
         return ()
+    hole = box.in_hole(x)
+    found = _in_hole(x, box, hole) if (hole > 1.0).any() else ()
+    far = np.where(hole >= far, 1.0, far)
+    if far.max() <= 1.0:
+        return found
     k = int(np.argmax(far))
     again = "" if x.epochs[k] <= 1 else f" seen {x.epochs[k]:.3g} times"
     text = (
@@ -331,5 +336,18 @@ def outside_runs(x: Inputs, box: Box | None) -> tuple[ResultWarning, ...]:
         f"{compact(x.params[k])} params on {compact(x.tokens[k])} tokens{again} by a factor "
         f"{far[k]:.1f}; "
         "intervals do not hold a misfit that shows only there"
+    )
+    return (ResultWarning(WarningKind.EXTRAPOLATION, text), *found)
+
+
+def _in_hole(x: Inputs, box: Box, far: Array) -> tuple[ResultWarning, ...]:
+    """A warning of points between fitted runs that lie far apart in params."""
+    k = int(np.argmax(far))
+    low, high = next((a, b) for a, b in box.holes if a < x.params[k] < b)
+    text = (
+        f"{int((far > 1).sum())} of {len(far)} points lie in a hole of the fitted runs, none of "
+        f"which has between {compact(low)} and {compact(high)} params: {compact(x.params[k])} are "
+        f"a factor {far[k]:.1f} from the nearest; intervals do not hold a misfit that shows only "
+        "there"
     )
     return (ResultWarning(WarningKind.EXTRAPOLATION, text),)

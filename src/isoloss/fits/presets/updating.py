@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import isclose
 from typing import Any
 
 import numpy as np
@@ -39,8 +40,8 @@ from isoloss.fits.result import Fit
 from isoloss.fits.sample import Sample, as_sample, excluded_by_reason
 from isoloss.fits.sections import Section, html, number, signed, text
 from isoloss.fits.solve import log_slopes
-from isoloss.laws import Array, Box, Inputs, as_inputs
-from isoloss.runs import Runs
+from isoloss.laws import Array, Box, Inputs, as_inputs, holes_of
+from isoloss.runs import TABLES, Runs
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,8 @@ class Update:
         return html(self.sections())
 
 
+#: Gaps of one cell that are equal to this share are one measurement.
+SAME_GAP = 1e-9
 GAPS = ("params", "tokens", "precision", "observed", "shipped law", "updated")
 
 
@@ -145,7 +148,8 @@ def update(law: str | Fit, runs: Runs | Any) -> Update:
     Raises
     ------
     FitError
-        The law is none of these, or no run has a gap that the law sees.
+        The law is none of these, no run has a gap that the law sees, or all of those that it sees
+        are in its evidence already; a part that is counts once, and is excluded.
     """
     before = shipped_fit(law) if isinstance(law, str) else law
     if not isinstance(before, Fit) or before.left_out is None:
@@ -153,7 +157,7 @@ def update(law: str | Fit, runs: Runs | Any) -> Update:
             f"cannot update {shown(law)}; accepted are {', '.join(SHIPPED)}, and fits of gaps of "
             "which each way of rounding was left out once (leave_out)"
         )
-    table = _seen(before, runs_of([before.law], runs, "gap"))
+    table = _news(before, _seen(before, runs_of([before.law], runs, "gap")))
     excluded = excluded_by_reason(table)
     return _Posterior(before, before.left_out, as_sample(table), excluded).update
 
@@ -171,9 +175,40 @@ def _seen(before: Fit, table: Runs) -> Runs:
             f"{before.law.name} sees all that is rounded in none of the {len(names)} precisions, "
             f"as '{min(names)}'"
         )
-    why = f"{before.law.name} does not see all that is rounded"
+    return _without(table, left_out, f"{before.law.name} does not see all that is rounded")
+
+
+def _news(before: Fit, table: Runs) -> Runs:
+    """The table without gaps that the law was fitted to, which would count twice: those of its
+    published tables, and equal gaps of equal cells.
+    """
+    frame, law, known = table.frame(), before.law.name, before.points
+    published = {word for each in before.facts.sources for word in each.split() if word in TABLES}
+    there: dict[tuple[Any, ...], list[float]] = {}
+    cells = zip(known.params.tolist(), known.tokens.tolist(), known.precision, strict=True)
+    for cell, gap in zip(cells, known.observed.tolist(), strict=True):
+        there.setdefault(cell, []).append(gap)
+    rows = frame.select("params", "tokens", "precision", "loss").rows()
+    equal = [
+        any(isclose(gap, each, rel_tol=SAME_GAP) for each in there.get((*cell,), ()))
+        for *cell, gap in rows
+    ]
+    usable = frame["status"] == "ok"
+    sources = frame["source"].to_list() if "source" in frame.columns else [None] * len(frame)
+    named = [not published.isdisjoint((each or "").split()) for each in sources]
+    again = usable & (pl.Series(equal) | pl.Series(named))
+    if again.any() and again.sum() == usable.sum():
+        raise FitError(
+            f"{law} was fitted to all {again.sum()} gaps of this table "
+            f"({', '.join(before.facts.sources)}), which would count twice; give runs of your own"
+        )
+    return _without(table, again, f"{law} was fitted to it")
+
+
+def _without(table: Runs, left_out: pl.Expr | pl.Series, why: str) -> Runs:
+    """The table with some rows excluded for a reason."""
     return Runs.from_frame(
-        frame.with_columns(
+        table.frame().with_columns(
             status=pl.when(left_out).then(pl.lit("excluded")).otherwise(pl.col("status")),
             reason=pl.when(left_out).then(pl.lit(why)).otherwise(pl.col("reason")),
         ),
@@ -299,8 +334,9 @@ class _Posterior:
         """The updated fit beside the shipped one."""
         space = self.before.coordinates
         law = self.before.law.with_values(space.values(self.into @ self.best))
+        box = _joined(law.box, self.before.points, self.sample.x)
         found = replace(
-            self.before, law=replace(law, box=_joined(law.box, self.sample.x)), draws=self.draws,
+            self.before, law=replace(law, box=box), draws=self.draws,
             points=_with(self.before.points, self.sample, law.loss(self.sample.x)),
             discrepancy=self._discrepancy(), left_out=self.left.without_cells(),
             optimum=None, sample=None,
@@ -323,7 +359,7 @@ class _Posterior:
         return replace(own, taken=own.taken + self.into @ self.gain @ left)
 
 
-def _joined(box: Box | None, x: Inputs) -> Box | None:
+def _joined(box: Box | None, points: Points, x: Inputs) -> Box | None:
     """The region of the shipped runs and of one's own."""
     if box is None:
         return None
@@ -335,7 +371,8 @@ def _joined(box: Box | None, x: Inputs) -> Box | None:
             ("tokens_per_param", box.tokens_per_param, x.tokens / x.params),
         )
     }
-    return replace(box, **ends)  # type: ignore[arg-type]
+    holes = holes_of(np.concatenate([points.params, x.params]))
+    return replace(box, holes=holes, **ends)  # type: ignore[arg-type]
 
 
 def _with(points: Points, sample: Sample, predicted: Array) -> Points:

@@ -72,7 +72,13 @@ def _after_2026() -> Law:
         law,
         "Gap of weights rounded after training, a power of their error",
         {"c_w": 0.0813747, "p_w": 1.06184, "n_w": 0.123593, "d_w": 0.263813, "m[gptq]": 0.557522},
-        Box((20640.0, 6.52e10), (206848.0, 1.4e12), (1.22072, 400.0), kinds=("float", "int")),
+        Box(
+            (20640.0, 6.52e10),
+            (206848.0, 1.4e12),
+            (1.22072, 400.0),
+            kinds=("float", "int"),
+            holes=((409360.0, 6.74e9),),
+        ),
         (
             "gaps of isoloss2026 (20k to 409k params) and gptq_llama2023 (7B to 65B), none between",
             "weights alone: the error of normal rows does not tell what activations, keys and "

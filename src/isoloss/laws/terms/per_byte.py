@@ -11,11 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from isoloss.files import real_number, shown_value
 from isoloss.laws.constant import Constant
 from isoloss.laws.formula import Constants, Link
 from isoloss.laws.inputs import DomainError, Inputs, Levels, Mask
 from isoloss.laws.jet import Array, Value, select, take
 
+#: From as many bits on weights are not quantised.
+_WIDE = 16
+#: How each argument is written.
+_AS = {"params": "1e9", "tokens": "1e11", "bits": "4"}
 #: a of f* = exp(ln S - a / ln S) / S.
 _BEST = 6.7297
 
@@ -80,11 +85,22 @@ def best_quantised_share(params: ArrayLike, tokens: ArrayLike, bits: ArrayLike) 
     Raises
     ------
     DomainError
-        There is no more than one token per byte of weights, or an argument is no finite number
-        above 0.
+        There is no more than one token per byte of weights, or so few that the share is no number
+        above 0; an argument is no finite number above 0; bits are 16 or more; shapes do not
+        broadcast.
     """
     given = {"params": params, "tokens": tokens, "bits": bits}
-    n, d, b = (_positive(name, value) for name, value in given.items())
+    n, d, b = found = [_positive(name, value) for name, value in given.items()]
+    if (b >= _WIDE).any():
+        raise DomainError(
+            f"bits is {b.max():g}; weights of {_WIDE} bits or more are not quantised, so accepted "
+            "are fewer"
+        )
+    try:
+        np.broadcast_shapes(*(each.shape for each in found))
+    except ValueError:
+        shapes = ", ".join(f"{k} {v.shape}" for k, v in zip(given, found, strict=True))
+        raise DomainError(f"shapes do not agree: {shapes}") from None
     per_byte = d / (n * b / 8.0)
     if np.any(per_byte <= 1.0):
         raise DomainError(
@@ -93,12 +109,19 @@ def best_quantised_share(params: ArrayLike, tokens: ArrayLike, bits: ArrayLike) 
             "or fewer params or bits"
         )
     share: Array = np.exp(-_BEST / np.log(per_byte))
+    if not share.all():
+        raise DomainError(
+            f"at {np.min(per_byte):.8g} tokens per byte of weights the best share of quantised "
+            "training is too small for a number; give more tokens, or fewer params or bits"
+        )
     return share if share.shape else float(share)
 
 
 def _positive(name: str, value: ArrayLike) -> Array:
-    numbers = np.asarray(value, dtype=float)
-    wrong = numbers[~(np.isfinite(numbers) & (numbers > 0))]
+    given = np.asarray(value, dtype=object)
+    numbers: Array = np.vectorize(real_number, otypes=[float])(given)
+    wrong = given[~(np.isfinite(numbers) & (numbers > 0))]
     if wrong.size:
-        raise DomainError(f"{name} is {wrong.flat[0]:g}; it is a finite number above 0")
+        said = shown_value(wrong.flat[0])
+        raise DomainError(f"{name} is {said}; it is a finite number above 0, as {_AS[name]}")
     return numbers

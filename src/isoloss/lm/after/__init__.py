@@ -34,7 +34,7 @@ from isoloss.lm.after.post_rows import (
 from isoloss.lm.after.post_training import quantised, rounded_share
 from isoloss.lm.after.quantising import checkpoints_of, quantise
 from isoloss.lm.after.resting import at_rest
-from isoloss.lm.after.scopes import ALONE, blocks_of, names_of, scope_of
+from isoloss.lm.after.scopes import ALONE, apart_from, blocks_of, names_of, scope_of
 from isoloss.lm.after.seen import (
     Calibrated,
     CalibrationWarning,
@@ -50,7 +50,8 @@ __all__ = [
     "ALONE", "Calibrated", "Calibration", "CalibrationWarning", "Degradation", "Matrix", "Moments",
     "MomentsWarning", "Options", "PostMethod", "Predictions", "RoundedTwiceWarning", "Scaled",
     "Weights", "Windows",
-    "asked_of", "at_rest", "blocks_of", "calibrated_methods", "check_scope", "checkpoints_of",
+    "apart_from", "asked_of", "at_rest", "blocks_of", "calibrated_methods", "check_scope",
+    "checkpoints_of",
     "degradation", "draws_of", "ends_of", "know_methods", "load_hub", "logits_of", "names_of",
     "own_methods", "pooled", "post_key", "post_precision", "post_row", "post_run", "quantise",
     "quantised", "register_method", "rounded_share", "scope_of", "served", "weights_hash",

@@ -8,10 +8,20 @@ refused, and never left in silence.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import sys
+from argparse import Namespace
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from types import MappingProxyType
+from functools import cached_property, partial
+from types import (
+    CellType,
+    FunctionType,
+    MappingProxyType,
+    MethodType,
+    ModuleType,
+    SimpleNamespace,
+)
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +33,8 @@ from isoloss.lm.shape import ModelError
 
 #: Types of weights that are rounded; narrower ones hold what was rounded already.
 _WIDE = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+#: Whose objects are not searched for weights.
+_LIBRARIES = frozenset({"torch", "numpy", *sys.stdlib_module_names})
 
 
 @dataclass(frozen=True)
@@ -206,27 +218,100 @@ def _own(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 
 def _unregistered(model: nn.Module) -> Iterator[tuple[str, nn.Module, Tensor]]:
-    """Tensors that modules hold out of torch's sight, in plain lists, dicts and attributes, and
-    those of modules that are held so.
+    """Tensors that modules hold out of torch's sight, in attributes, plain containers and objects,
+    partial functions, bound methods and closures, and those of modules that are held so.
     """
-    internal = vars(nn.Module())
+    seen = {id(module) for module in model.modules()}
     for path, module in model.named_modules():
-        own = {name: held for name, held in vars(module).items() if name not in internal}
-        for name, held in _leaves(own, path):
-            if isinstance(held, Tensor) and held.dim():
-                yield name, module, held
-            elif isinstance(held, nn.Module):
-                for inner, tensor in (*held.named_parameters(), *held.named_buffers()):
-                    yield f"{name}.{inner}", held, tensor
+        yield from _hidden_in(module, path, seen)
 
 
-def _leaves(held: object, path: str) -> Iterator[tuple[str, object]]:
-    """What plain lists, tuples and dicts hold, however deep, with the way to it."""
-    if isinstance(held, list | tuple | dict):
-        for key, inner in held.items() if isinstance(held, dict) else enumerate(held):
-            yield from _leaves(inner, f"{path}.{key}" if path else str(key))
-    else:
-        yield path, held
+def _hidden_in(
+    module: nn.Module, path: str, seen: set[int]
+) -> Iterator[tuple[str, nn.Module, Tensor]]:
+    """Those of one module; seen: what need not be entered again, by id."""
+    internal = vars(nn.Module())
+    own = ((name, held) for name, held in vars(module).items() if name not in internal)
+    for name, held in _leaves(own, path, seen):
+        if isinstance(held, Tensor) and held.dim():
+            yield name, module, held
+        elif isinstance(held, nn.Module) and id(held) not in seen:
+            inside = list(held.named_modules(prefix=name))
+            seen |= {id(each) for _, each in inside}
+            for inner, tensor in (*held.named_parameters(name), *held.named_buffers(name)):
+                yield inner, held, tensor
+            for inner, each in inside:
+                yield from _hidden_in(each, inner, seen)
+
+
+def _leaves(
+    parts: Iterable[tuple[str, object]], path: str, seen: set[int]
+) -> Iterator[tuple[str, object]]:
+    """What named parts hold, however deep, with the way to it."""
+    ahead = [(path, *each) for each in parts][::-1]
+    while ahead:
+        before, key, held = ahead.pop()
+        name = ".".join(filter(None, (before, key)))
+        if isinstance(held, Tensor | nn.Module):
+            yield name, held
+        elif id(held) not in seen and (inner := _parts_of(held)):
+            seen.add(id(held))
+            ahead += [(name, *each) for each in inner][::-1]
+
+
+def _parts_of(held: object) -> list[tuple[str, object]]:
+    """What a container, an object or a function holds, by name; none of what is a library's."""
+    if isinstance(held, dict):
+        return [(str(key), inner) for key, inner in held.items()]
+    if isinstance(held, list | tuple | set | frozenset | deque):
+        return [(str(k), inner) for k, inner in enumerate(held)]
+    if isinstance(held, partial):
+        return [*_parts_of(held.args), *_parts_of(held.keywords), ("func", held.func)]
+    if isinstance(held, MethodType):
+        return [("", held.__self__), ("", held.__func__)]
+    if _is_of_library(held):
+        return []
+    if isinstance(held, FunctionType):
+        cells = zip(held.__code__.co_freevars, held.__closure__ or (), strict=True)
+        names = held.__code__.co_varnames[: held.__code__.co_argcount]
+        given = held.__defaults__ or ()
+        return [
+            *((name, cell.cell_contents) for name, cell in cells if _is_filled(cell)),
+            *zip(names[len(names) - len(given) :], given, strict=True),
+            *(held.__kwdefaults__ or {}).items(),
+            *vars(held).items(),
+        ]
+    slots = (name for kind in type(held).__mro__ for name in _parts_named(kind))
+    return [
+        *((name, getattr(held, name)) for name in slots if hasattr(held, name)),
+        *getattr(held, "__dict__", {}).items(),
+    ]
+
+
+def _parts_named(kind: type) -> tuple[str, ...]:
+    """The slots that a class declares."""
+    names = vars(kind).get("__slots__", ())
+    own = (names,) if isinstance(names, str) else tuple(names)
+    return tuple(name for name in own if not name.startswith("__"))
+
+
+def _is_filled(cell: CellType) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True
+
+
+def _is_of_library(held: object) -> bool:
+    """Whether torch, numpy or Python itself made an object: what these hold is no weight of the
+    model, but for the plain namespaces, which are anybody's.
+    """
+    if isinstance(held, type | ModuleType):
+        return True
+    own = held if isinstance(held, FunctionType) else type(held)
+    room = str(own.__module__).partition(".")[0]
+    return room in _LIBRARIES and not isinstance(held, SimpleNamespace | Namespace)
 
 
 def _is_linear(module: nn.Module) -> bool:

@@ -21,7 +21,7 @@ from isoloss.lm.after.looking import SCALES, UNREACHED, Probe
 from isoloss.lm.after.options import Options
 from isoloss.lm.after.rotation import rotate_stream
 from isoloss.lm.after.rounded_inputs import round_inputs, rounds_inputs
-from isoloss.lm.after.scopes import ALONE, Blocks, names_of, own_name, scope_of
+from isoloss.lm.after.scopes import ALONE, Blocks, apart_from, names_of, scope_of
 from isoloss.lm.after.seen import Calibrated, Matrix
 from isoloss.lm.after.serving_weights import (
     apart_from_matrices,
@@ -146,24 +146,38 @@ def _check_left(precision: Precision, weights: Weights) -> None:
         if inputs is not None and not reason.startswith((UNREACHED, SCALES)):
             met[name] = reason
     if asked:
-        raise ModelError(_left(precision, "w", "", ("it", "it is"), asked))
+        raise ModelError(_left(precision, "w", "", ("it", "it is"), asked, weights))
     if met:
         who = "the activations that meet "
-        raise ModelError(_left(precision, "a", who, ("them", "they are"), met))
+        raise ModelError(_left(precision, "a", who, ("them", "they are"), met, weights))
 
 
 def _left(
-    precision: Precision, part: str, who: str, words: tuple[str, str], beyond: Mapping[str, str]
+    precision: Precision,
+    part: str,
+    who: str,
+    words: tuple[str, str],
+    beyond: Mapping[str, str],
+    weights: Weights,
 ) -> str:
     """What cannot be rounded, the first with its reason, and how all of them are left."""
-    # A parametrised weight stands below what nobody knows by name.
-    paths = [n.partition(".parametrizations")[0].removesuffix(".weight") for n in beyond]
-    scopes = dict.fromkeys(f"{part}.{own_name(path.split('.'))}:fp" for path in paths)
+    layers = (*weights.matrices, *weights.again)
+    called = {m.name: names_of(m.scope, m.path, weights.blocks) for m in layers}
+    taken = {each for names in called.values() for each in names}
+    scopes: dict[str, None] = {}
+    hit: dict[str, None] = {}
+    for name in beyond:
+        # A parametrised weight stands below what nobody knows by name.
+        path = name.partition(".parametrizations")[0].removesuffix(".weight").split(".")
+        scope = apart_from(path, names_of(name, name.split("."), weights.blocks), taken)
+        scopes[f"{part}.{scope}:fp"] = None
+        hit |= dict.fromkeys(other for other, names in called.items() if scope in names)
     others, (name, reason) = len(scopes) - 1, next(iter(beyond.items()))
     it, as_is = words
     what = f"{it}, and {len(beyond) - 1} more, as they are" if others else f"{it} as {as_is}"
+    also = f", which leaves {', '.join(map(repr, hit))} too" if hit else ""
     return (
-        f"{who}'{name}' cannot be rounded: {reason}; leave {what} by '{' '.join(scopes)}' "
+        f"{who}'{name}' cannot be rounded: {reason}; leave {what} by '{' '.join(scopes)}'{also} "
         f"('{precision}')"
     )
 

@@ -10,7 +10,7 @@ and what chooses experts are named by their own name only.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from isoloss.formats import Precision
 from isoloss.lm.rounding import ENDS
@@ -61,6 +61,30 @@ def names_of(own: str, path: Sequence[str], blocks: Blocks) -> tuple[str, ...]:
     if own in ALONE:
         return (*in_block, own, lowered[-1])
     return (*in_block, *ends, own, *reversed(lowered))
+
+
+def apart_from(path: Sequence[str], names: Sequence[str], taken: Collection[str]) -> str:
+    """The name by which a precision speaks of one matrix apart from others, never a bare number.
+
+    Parameters
+    ----------
+    path
+        The names on the way to the matrix.
+    names
+        Those by which a precision may call it (`names_of`).
+    taken
+        Those by which it calls the others.
+
+    Returns
+    -------
+    str
+        The nearest name on the way that none of the others has, else that in its block; the nearest
+        on the way where they have them all.
+    """
+    spelled = (_spelled(name) for name in reversed(path) if name != _COMPILED)
+    on_the_way = [name for name in spelled if name in names and not name.isdigit()]
+    known = [*on_the_way, *(name for name in names if name.startswith("layers."))]
+    return next((name for name in known if name not in taken), (*known, *names)[0])
 
 
 def is_of_blocks(scope: str) -> bool:

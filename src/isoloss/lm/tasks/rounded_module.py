@@ -20,7 +20,16 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from isoloss.formats import Precision, fills_up, is_operand, unexecuted
-from isoloss.lm.after import ALONE, Matrix, Weights, asked_of, ends_of, names_of, scope_of
+from isoloss.lm.after import (
+    ALONE,
+    Matrix,
+    Weights,
+    apart_from,
+    asked_of,
+    ends_of,
+    names_of,
+    scope_of,
+)
 from isoloss.lm.rounding import (
     Rounding,
     check_method,
@@ -176,8 +185,12 @@ def _check_reach(
             scope = scope_of(precision, part, name, names)
             if rounding_of(precision, part, scope) is not None:
                 reasons[name] = reason
+    others = [m for m in (*weights.matrices, *weights.again) if m.name not in reasons]
+    taken = {each for m in others for each in names_of(m.scope, m.path, weights.blocks)}
     for name, reason in reasons.items():
-        last = name.partition("[")[0].removesuffix(".weight").rpartition(".")[2].lower()
+        whole = name.partition("[")[0].split(".")
+        path = whole[:-1] if whole[-1] == "weight" else whole
+        last = apart_from(path, names_of(name, whole, weights.blocks), taken)
         raise ModelError(
             f"the {_WORDS[part]} '{name}' cannot be rounded in training: {reason}; leave them as "
             f"they are by '{part}.{last}:fp' ('{precision}')"
