@@ -10,6 +10,7 @@ also the share of weights whose code leaves and comes back within a few steps (N
 
 from __future__ import annotations
 
+import math
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -119,10 +120,11 @@ def operands(runs: Runs) -> None:
 
 def schedules(runs: Runs) -> None:
     """What decay and changes do, pooled over trajectories."""
-    plain = pl.col("precision").is_in(["fp", CHANGED]) | pl.col("precision").str.contains("then")
+    kept = ["fp", CHANGED, f"{CHANGED} -> w:fp a:fp"]
+    plain = pl.col("precision").is_in(kept) | pl.col("precision").str.contains("then")
     print(f"### Decay, and a change to full precision, of {CHANGED}\n")
     found = schedule_effects(runs.where(plain))
-    print(found, "\n")
+    print(f"```\n{found}\n```\n")
     decayed = next(each.ratio for each in found.decays if each.precision == CHANGED)
     longest = [e for e in found.kept if (e.schedule, e.percent, e.then) == ("wsd", 80, "fp")]
     left = max(longest, key=lambda each: each.tokens).share
@@ -135,7 +137,10 @@ def schedules(runs: Runs) -> None:
 
 
 def _within(value: float, interval: tuple[float, float]) -> str:
-    return f"{value:.2f} ({interval[0]:.2f} to {interval[1]:.2f})"
+    known = all(map(math.isfinite, interval))
+    return f"{value:.2f}" + (
+        f" ({interval[0]:.2f} to {interval[1]:.2f})" if known else ", one seed"
+    )
 
 
 def oscillating(size: str) -> None:

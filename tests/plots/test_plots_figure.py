@@ -96,8 +96,8 @@ def test_what_cannot_be_plotted_is_named(thing: object) -> None:
     with pytest.raises(
         PlotError,
         match=(
-            rf"^cannot plot a {kind}; plot takes Comparison, Fit, Format, GapTable, Law, Plan, "
-            r"Profile, Runs, Study, or"
+            rf"^cannot plot a {kind}; plot takes Arena, Comparison, Fit, Format, GapTable, Law, "
+            r"Payoffs, Plan, Profile, Runs, Score, Study, or"
         ),
     ):
         plot(thing)  # type: ignore[arg-type]

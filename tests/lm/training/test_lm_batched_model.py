@@ -244,8 +244,7 @@ def test_members_whose_settings_are_spelled_otherwise_are_still_members() -> Non
 def test_learned_steps_are_refused() -> None:
     with pytest.raises(
         ModelError,
-        match=r"^'w4@lsq' has learned steps, which are not supported with cells=True; train it "
-        r"without$",
+        match=r"^'w4@lsq' has learned steps, which cells=True does not have; train it without$",
     ):
         in_batches([job("w4@lsq"), job("fp")])
 
