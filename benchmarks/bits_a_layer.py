@@ -2,7 +2,7 @@
 the chosen one wins over them.
 
 ``python -m benchmarks.bits_a_layer [own|smollm2] [ALLOCATIONS]``; a model of 0.1M that it trains (a
-few minutes), or SmolLM2-135M by block, as `benchmarks.smollm2` reads it (twenty minutes of one core).
+few minutes), or SmolLM2-135M by block, as `benchmarks.smollm2` reads it (twenty minutes).
 """
 
 from __future__ import annotations
