@@ -65,6 +65,8 @@ def main(store: str = "", seeds: int = 3, size: str = "20k", more: str = "") -> 
         path = Path(store) if store else Path(folder) / "recipes.db"
         measured(path, seeds, size)
         runs = read(path)
+    cells = runs.frame().group_by("params", "tokens", "seed").len()
+    print(f"{len(runs)} runs of {len(set(runs['seed']))} seeds in {len(cells)} cells and seeds.\n")
     operands(runs)
     schedules(runs)
     if more == "oscillating":
@@ -113,7 +115,9 @@ def operands(runs: Runs) -> None:
                     }
                     rows.append([name, each.schedule, scored,
                                  *(cells.get(k, "") for k in lengths), _grown(each)])  # fmt: skip
-    if rows:
+    if not rows:
+        print("The recipes of single operands are not in the store.\n")
+    else:
         print(f"### Gaps of recipes in {FORMAT}, one operand at a time\n")
         print(table(head, rows), "\n")
 

@@ -289,7 +289,8 @@ def test_blocks_that_are_lent_are_those_rounded_alone(model: Model, tokens: np.n
     """By block, from models rounded as a whole; the same to the last bit, and nothing stays."""
     seen = Calibration(8).tokens(LANGUAGE)
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
-    found = sensitivity(model, ["int3+clip", "int4/16@gptq"], tokens, seen)
+    formats = ["int3+clip", "int4/16@gptq", "int3@awq", "int3@smoothquant", "uint3/16@hqq"]
+    found = sensitivity(model, formats, tokens, seen)
     for (unit, known), lost in found.alone.items():
         other = quantised(model, f"w.{unit}:{known}", seen)
         assert lost == degradation(model, other, tokens)

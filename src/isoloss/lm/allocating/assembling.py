@@ -43,8 +43,8 @@ class Assembled:
 
 
 def stand_alone(model: nn.Module, blocks: str, formats: tuple[str, ...]) -> bool:
-    """Whether blocks can be lent: no method sees what was rounded before it, no parameter lies in
-    two blocks, and nothing is kept outside of them.
+    """Whether blocks can be lent: no method sees what was rounded before it, and no parameter lies
+    in two blocks, or in one and outside of them.
     """
     methods = calibrated_methods(map(Format.parse, formats))
     if any(method.layer_by_layer for method in methods):

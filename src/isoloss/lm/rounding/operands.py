@@ -66,7 +66,8 @@ class Operands:
                 "a.dw": self._of("a.dw", flat, random, 0),
                 "w.dx": self._of("w.dx", weight.detach(), random, 0),
             }
-        result: Tensor = _Product.apply(*rounded, back["a.dw"], back["w.dx"], self, random)  # type: ignore[no-untyped-call]
+        apply: Any = _Product.apply
+        result: Tensor = apply(*rounded, back["a.dw"], back["w.dx"], self, random)
         return result
 
     def gradients(self, g: Tensor, random: torch.Generator | None) -> tuple[Tensor, Tensor]:
