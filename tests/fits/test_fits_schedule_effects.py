@@ -220,3 +220,13 @@ def test_the_report_says_all_three() -> None:
     assert "What the decay of the rate does to a gap" in told
     assert "What a switch to the reference leaves of a gap" in told
     assert "The best switch at equal hours" in told
+
+
+def test_a_share_of_a_gap_of_about_zero_is_withheld() -> None:
+    frame = made(noise=0.2, seeds=3).frame()
+    low = frame.with_columns(
+        loss=pl.when(pl.col("precision") == "w4 a4").then(pl.col("loss") - 0.2).otherwise("loss")
+    )
+    found = schedule_effects(Runs.from_frame(low))
+    assert not any(each.told for each in found.kept if each.tokens == LENGTHS[0])
+    assert "gap not above zero" in str(found)

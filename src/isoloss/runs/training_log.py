@@ -13,7 +13,14 @@ import numpy as np
 import polars as pl
 
 from isoloss.files import reason, shown
-from isoloss.runs.intake import Opened, is_source, open_bytes, open_file, open_source
+from isoloss.runs.intake import (
+    Opened,
+    is_source,
+    open_bytes,
+    open_file,
+    open_source,
+    unit_in_name,
+)
 from isoloss.runs.numbers import number
 from isoloss.runs.problems import RunsError
 
@@ -104,8 +111,18 @@ def read_log(source: str | Path, columns: Mapping[str, str] | None = None) -> Tr
             f"{name} has no column of {lacking}; it has {', '.join(frame.columns)}: name it like "
             f"--column {lacking.split()[0]}=NAME"
         )
+    _check_nats(named["loss"], name)
     values = {kind: _floats(frame[own], opened) for kind, own in named.items() if own is not None}
     return _log(name, values, (*opened.notes, *notes))
+
+
+def _check_nats(column: str, name: str) -> None:
+    """Raise RunsError where the name of a loss column says another unit than nats per token."""
+    unit = unit_in_name(column)
+    if unit is not None and (unit.metric != "nats" or unit.scale != 1):
+        raise RunsError(
+            f"column {column!r} of {name} is in {unit.words}; accepted is a loss in nats per token"
+        )
 
 
 def _opened(source: str | Path, asked: Mapping[str, str]) -> tuple[Opened, tuple[str, ...]]:

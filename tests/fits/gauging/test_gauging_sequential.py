@@ -7,6 +7,7 @@ from isoloss.fits.gauging.sequential import (
     block_ends,
     found_at,
     log_evidence,
+    row_inflation,
     smallest_found,
 )
 
@@ -78,3 +79,32 @@ def test_no_noise_at_all() -> None:
     assert found_at(np.zeros(30), 0.05) is None
     assert found_at(np.full(100, 1e-9), 0.05) is not None
     assert np.isnan(smallest_found(np.zeros(30), 0.05))
+
+
+def test_a_large_jump_is_no_correlation_and_is_found() -> None:
+    """A jump of a hundred deviations at 30% of the rows, which had hidden itself as correlation, is
+    found where one of three deviations is; one at 60% has too few blocks behind it, whatever it is.
+    """
+    for n in (500, 5000):
+        for jump in (0.03, 1.0):
+            rows = np.random.default_rng(n).normal(0, 0.01, n)
+            rows[int(0.3 * n) :] += jump
+            at = found_at(rows, 0.025)
+            assert at is not None
+            assert block_ends(n)[at] < n
+            assert row_inflation(rows)[-1] < 1.1
+        late = np.random.default_rng(n).normal(0, 0.01, n)
+        late[int(0.6 * n) :] += 1.0
+        assert found_at(late, 0.025) is None
+
+
+def test_what_is_no_noise_alone_has_no_smallest_gap() -> None:
+    rows = np.random.default_rng(0).normal(0, 0.01, 500)
+    rows[150:] += 1.0
+    assert np.isnan(smallest_found(rows, 0.025))
+
+
+@pytest.mark.parametrize("rows", [0, 1, 4, 5, 9, 10])
+def test_a_few_rows_are_too_few_for_anything(rows: int) -> None:
+    assert found_at(np.full(rows, 0.1), 0.05) is None or rows > 9
+    assert len(log_evidence(np.full(rows, 0.1))) == len(block_ends(rows))

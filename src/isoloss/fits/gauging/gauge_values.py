@@ -128,13 +128,25 @@ class Gauge:
                 f"expected here: {signed(gap, 4)} ({signed(below, 4)} to {signed(above, 4)}), "
                 f"{self.expected.said}"
             )
+        if self.found is None and low > self._above():
+            yield (
+                "the later half alone lies above what is expected: a gap that began late, which "
+                "the test cannot find by now"
+            )
         if math.isnan(self.smallest):
-            yield "smallest gap that would have been found by now: none yet"
+            yield "smallest gap from the start that would have been found by now: not known"
         else:
             yield (
-                f"smallest gap that would have been found by now: {signed(self.smallest, 4)}; what "
-                "adds less is not told from rounding"
+                "smallest gap from the start that would have been found by now: "
+                f"{signed(self.smallest, 4)} nats per token; one that begins after about a "
+                "third of what was seen is found late, after half of it not yet"
             )
+
+    def _above(self) -> float:
+        """The upper end of what is expected by now; 0, no gap, where nothing is."""
+        if self.expected is None:
+            return 0.0
+        return float(self.expected.at(self.paired.tokens[-1:])[2][0])
 
     def _crossing(self) -> Iterator[str]:
         if self.limit is None:

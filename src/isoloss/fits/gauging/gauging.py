@@ -98,6 +98,8 @@ def gauge(
     alarm, level = check_level(alarm), check_level(level)
     if fit is not None and expected is not None:
         raise FitError("fit and expected both say which gap to expect; give one of the two")
+    if fit is None and (params is not None or precision is not None):
+        raise FitError("params and precision say what a fit is asked for, and none is given")
     if limit is not None and not np.isfinite(real_number(limit)):
         raise FitError(f"limit is {shown(limit)}; it is a gap in nats per token, as 0.02")
     for name, count in (("planned", planned), ("batch_tokens", batch_tokens)):

@@ -56,7 +56,7 @@ class Decayed:
     @property
     def told(self) -> bool:
         """Whether the held gap is clearly above zero, so that a ratio to it says something."""
-        return self.held.value > FAINTEST * (self.held.error if self.pairs > 1 else 0.0)
+        return is_told(self.held)
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,10 @@ class Kept:
         Of the training, from which the reference is trained.
     pairs
         Trajectories.
-    whole, left
-        Mean gaps without and with the switch.
+    whole
+        Mean gap without the switch, with its error over trajectories.
+    left
+        Mean gap with it.
     share
         Left over whole, with its error over trajectories.
     """
@@ -86,9 +88,14 @@ class Kept:
     tokens: float
     percent: float
     pairs: int
-    whole: float
+    whole: Slope
     left: float
     share: Slope
+
+    @property
+    def told(self) -> bool:
+        """Whether the whole gap is clearly above zero, so that a share of it says something."""
+        return is_told(self.whole)
 
 
 @dataclass(frozen=True)
@@ -222,8 +229,8 @@ class ScheduleEffects:
         shares = np.linspace(first, 1.0, 1001)
         longer = shares + speedup * (1 - shares)
         left = fading.left((1 - shares) * cell.tokens / longer)
-        loss = worth * np.log(longer) - np.where(shares < 1, 1 - left, 0.0) * cell.whole
-        alone = float(worth * math.log(speedup) - cell.whole)
+        loss = worth * np.log(longer) - np.where(shares < 1, 1 - left, 0.0) * cell.whole.value
+        alone = float(worth * math.log(speedup) - cell.whole.value)
         k = int(np.argmin(loss))
         best = min(float(loss[k]), alone)
         percent = 100 * float(shares[k]) if loss[k] <= alone else 0.0
@@ -269,11 +276,14 @@ class ScheduleEffects:
         rows = tuple(
             (f"{e.precision} then {e.then}", e.schedule, compact(e.params), compact(e.tokens),
              f"{e.percent:g}%",
-             str(e.pairs), signed(e.whole, 4), signed(e.left, 4), _within(e.share, self.level, 2),
+             str(e.pairs), signed(e.whole.value, 4), signed(e.left, 4), self._share(e),
              self._left(e))
             for e in self.kept
         )  # fmt: skip
         yield Section("What a switch to the reference leaves of a gap", tuple(lines), head, rows)
+
+    def _share(self, cell: Kept) -> str:
+        return _within(cell.share, self.level, 2) if cell.told else "gap not above zero"
 
     def _faded(self, fading: Fading) -> str:
         if fading.at_edge:
@@ -315,6 +325,11 @@ class ScheduleEffects:
         return text(self.sections())
 
     __repr__ = __str__
+
+
+def is_told(gap: Slope) -> bool:
+    """Whether a mean gap is above zero by more than its errors say; of one trajectory, at all."""
+    return gap.value > (FAINTEST * gap.error if math.isfinite(gap.error) else 0.0)
 
 
 def _within(slope: Slope, level: float, digits: int) -> str:

@@ -32,7 +32,13 @@ from scipy import optimize
 from isoloss.fits.arguments import FitError, check_level
 from isoloss.fits.paired_gaps.paired import Slope
 from isoloss.fits.paired_gaps.pairing import PAIRED, differences, is_reference
-from isoloss.fits.paired_gaps.switch_values import Decayed, Fading, Kept, ScheduleEffects
+from isoloss.fits.paired_gaps.switch_values import (
+    Decayed,
+    Fading,
+    Kept,
+    ScheduleEffects,
+    is_told,
+)
 from isoloss.fits.sample import Sample, as_sample
 from isoloss.laws import Array, Mask
 from isoloss.runs import Runs
@@ -153,13 +159,19 @@ class _Table:
             str(precision.stages[0] if precision.changes else precision),
             str(precision.stages[1]) if precision.changes else "",
             precision.phases[1][0] if precision.changes else 100.0,
-            self._text("schedule", row),
+            self._schedule(row),
             self._decayed(row),
             params,
             tokens,
             f"{params:.17g} {self._text('seed', row)}",
             gap,
         )
+
+    def _schedule(self, row: int) -> str:
+        """Its name; where the table has none, what the rate does."""
+        if known := self._text("schedule", row):
+            return known
+        return {True: "decayed", False: "held", None: "unknown schedule"}[self._decayed(row)]
 
     def _decayed(self, row: int) -> bool | None:
         """Whether the rate fell to its half or less; None where the table does not say."""
@@ -215,24 +227,23 @@ class _Table:
                     if (e.params, e.tokens, e.percent) == (params, tokens, percent)
                 ]  # fmt: skip
                 left, whole = np.array([(e.gap, gap) for e, gap in own]).T
-                share = _jackknife(
-                    partial(_ratio, left, whole), _index([e.trajectory for e, _ in own])
-                )
+                of = _index([e.trajectory for e, _ in own])
+                share = _jackknife(partial(_ratio, left, whole), of)
                 found.append(Kept(
-                    *change, schedule, params, tokens, percent, len(own), float(whole.mean()),
-                    float(left.mean()), share,
+                    *change, schedule, params, tokens, percent, len(own),
+                    _jackknife(partial(_mean, whole), of), float(left.mean()), share,
                 ))  # fmt: skip
         return tuple(found)
 
     def fading(self, before: str, then: str, schedule: str, params: float) -> Fading | None:
         """How damage of a precision fades, by least squares on gaps; None where all switches leave
-        as many tokens, or have one length of gaps of zero and below.
+        as many tokens, or the gaps without a switch are not clearly above zero.
         """
         pairs = [p for p in self._switched((before, then), schedule) if p[0].params == params]
         of = _index([e.trajectory for e, _ in pairs])
         after = np.array([(1 - e.percent / 100) * e.tokens for e, _ in pairs])
         left, whole = np.array([(e.gap, gap) for e, gap in pairs]).T
-        if len(np.unique(after)) < 2 or not whole.sum() > 0:
+        if len(np.unique(after)) < 2 or not is_told(_jackknife(partial(_mean, whole), of)):
             return None
         bounds = math.log(LEAST * after.min()), math.log(MOST * after.max())
 
@@ -265,7 +276,7 @@ class _Table:
         losses: dict[tuple[str, float], dict[float, dict[str, list[float]]]] = {}
         for i in np.flatnonzero(is_reference(sample)).tolist():
             params, tokens = float(sample.x.params[i]), float(sample.x.tokens[i])
-            by_length = losses.setdefault((self._text("schedule", i), params), {})
+            by_length = losses.setdefault((self._schedule(i), params), {})
             name = f"{self._text('precision', i)} {self._text('seed', i)}"
             by_length.setdefault(tokens, {}).setdefault(name, []).append(float(sample.loss[i]))
         found = {}

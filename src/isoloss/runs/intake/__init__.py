@@ -13,6 +13,7 @@ from isoloss.runs.intake.content import (
 )
 from isoloss.runs.intake.frames import frame_of
 from isoloss.runs.intake.how_read import Understood, noted, notes_of, understood
+from isoloss.runs.intake.loss_units import unit_in_name
 from isoloss.runs.intake.opening import open_bytes, open_file
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import READERS, Opened, Reader
@@ -42,7 +43,7 @@ __all__ = [
     "check_maps", "check_once", "check_sendable", "checked", "client", "copies", "frame_of",
     "is_source", "logged_rows", "map_for", "not_last", "noted", "notes_of", "open_bytes",
     "open_file", "open_source", "read_apart", "say_trajectories", "send_to", "sources_in_words",
-    "summing_up", "told_apart", "understood", "with_constant", "with_reasons", "without_secrets",
-    "without_unit",
+    "summing_up", "told_apart", "understood", "unit_in_name", "with_constant", "with_reasons",
+    "without_secrets", "without_unit",
 ]
 # fmt: on
