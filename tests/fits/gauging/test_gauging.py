@@ -208,11 +208,9 @@ def test_a_log_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_gap_that_began_too_late_for_the_test_is_said() -> None:
-    late = gauge(log(np.where(np.arange(ROWS) < 305, 0.0, 1.0)), CONTROL)
-    assert late.verdict == "no gap found"
-    assert "the later half alone lies above what is expected" in str(late)
     beside = gauge(
         log(np.where(np.arange(ROWS) < 305, 0.0, 1.0)), CONTROL, expected=0.0, error=0.01
     )
+    assert beside.verdict == "as predicted"
     assert "the later half alone lies above what is expected" in str(beside)
     assert "the later half alone" not in str(gauge(log(0.02), CONTROL, expected=0.02, error=0.004))

@@ -15,8 +15,8 @@ References: Ramdas, Ruf, Larsson, Koolen 2020, arXiv 2009.03167 (such martingale
 laws); de la Pena 1999, Ann. Probab. 27, and Efron 1969, J. Am. Stat. Assoc. 64 (their Gaussian
 bound, exp(b z - b^2 z^2 / 2)); Howard et al. 2021, Ann. Stat. 49 (mixtures, time-uniform bounds).
 
-What begins late has few blocks behind it, each of at most log 2: a jump at half of the rows or
-later is not found within them, however large it is; one at 30% is found at 55 to 78%.
+What begins late has few blocks behind it, each of at most log 2: a jump at half of the rows is
+found near their end or not within them, however large it is; one at 30% at 55 to 78%.
 
 Two things are not exact. Means of blocks are symmetric as far as the blocks are long. And noise of
 rows may be correlated: log E_b is divided by what that multiplies the variance of a sum of blocks
