@@ -128,7 +128,7 @@ def schedules(runs: Runs) -> None:
     plain = pl.col("precision").is_in(kept) | pl.col("precision").str.contains("then")
     print(f"### Decay, and a change to full precision, of {CHANGED}\n")
     found = schedule_effects(runs.where(plain))
-    print(f"```\n{found}\n```\n")
+    print(f"```text\n{found}\n```\n")
     decayed = next(each.ratio for each in found.decays if each.precision == CHANGED)
     longest = [e for e in found.kept if (e.schedule, e.percent, e.then) == ("wsd", 80, "fp")]
     left = max(longest, key=lambda each: each.tokens).share
