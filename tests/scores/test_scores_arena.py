@@ -139,7 +139,9 @@ def test_a_law_that_is_registered_enters_by_itself(
     from isoloss.scores.contests import entering
 
     entered = []
-    monkeypatch.setattr(entering, "of_law", lambda law, *_: entered.append(law.name) or "not tried")
+    monkeypatch.setattr(
+        entering, "of_law", lambda law, sample, rows: entered.append(law.name) or "not tried"
+    )
     arena({"mine": table()}, protocols=["largest size"], targets=["loss"])
     assert own_law in entered
     assert len(entered) > 15
@@ -328,3 +330,14 @@ def test_gaps_of_weights_alone_are_a_contest_of_their_own() -> None:
     found = arena({"mine": mixed}, ["frantar2025"], ["longest run"], targets=["gap"])
     held = {e.table: e.runs for e in found.entrants}
     assert held == {"mine": 16, "mine, weights alone": 12}
+
+
+def test_a_law_of_too_many_constants_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    from isoloss.scores.contests import entrants
+
+    sample = as_sample(table())
+    rows = [split(sample, "largest")]
+    monkeypatch.setattr(entrants, "MOST_CONSTANTS", 7)
+    said = entrants.of_law(preset("frantar2025"), sample, rows)  # five and one a precision
+    assert said == "law 'frantar2025' has 8 constants; up to 7 are tried"
+    assert isinstance(entrants.of_law(preset("chinchilla"), sample, rows), Told)

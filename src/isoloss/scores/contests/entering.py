@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from typing import Any, get_args
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from isoloss.files import shown_value
+from isoloss.files import in_threads, shown_value
 from isoloss.fits import FitError, Sample, Target, as_sample, is_gaps, mean_gaps
 from isoloss.laws import LAWS, Array, Law, as_law, gap_law, is_gap_law
 from isoloss.runs import Runs, as_runs
@@ -30,6 +31,8 @@ from isoloss.scores.contests.tables import FEWEST, WEIGHTS, weights_alone
 from isoloss.scores.problems import ScoreError
 
 AVERAGE = "average of laws"
+#: Laws that are fitted at once; arrays are worked on outside of the interpreter's lock.
+AT_ONCE = 2
 TARGETS: tuple[Target, ...] = get_args(Target)
 #: Called with each entrant just finished.
 Callback = Callable[[Entrant], None]
@@ -58,7 +61,7 @@ def arena(
     targets
         "loss", "gap" (the mean gaps of cells, each beside the run at the reference), or both.
     callback
-        Called with each entrant as it is done.
+        Called with each entrant, contest by contest as they are done.
 
     Returns
     -------
@@ -173,13 +176,10 @@ def _contests(
         rows = splits(sample, rule)
         contest = table, protocol, rule, target
         new = sample.take(np.concatenate([each.test for each in rows]))
-        told: list[Told] = []
-        for law in laws:
-            said = of_law(law, sample, rows)
-            if isinstance(said, Told):
-                told.append(said)
+        heard = in_threads(partial(of_law, sample=sample, rows=rows), laws, AT_ONCE)
+        for law, said in zip(laws, heard, strict=True):
             yield _entrant(contest, law.name, "law", new, said)
-        if told:
+        if told := [said for said in heard if isinstance(said, Told)]:
             yield _entrant(contest, AVERAGE, "average", new, average(told))
         for name, baseline in baselines.items():
             yield _entrant(contest, name, "baseline", new, of_baseline(baseline, sample, rows))

@@ -19,6 +19,9 @@ from isoloss.scores.problems import ScoreError
 
 #: Replicates and starts of every fit, and the share in its intervals.
 DRAWS, STARTS, LEVEL = 40, 8, 0.9
+#: A law of more free constants, as of several for each of 72 precisions, is not tried: a fit of it
+#: takes minutes.
+MOST_CONSTANTS = 100
 #: A law is averaged whose fitted error is at most so many times the least.
 NEAR = 1.5
 
@@ -55,6 +58,11 @@ def of_law(law: Law, sample: Sample, rows: Sequence[Split]) -> Told | str:
     cannot.
     """
     try:
+        constants = len(law.bind(sample.x.levels).free)
+        if constants > MOST_CONSTANTS:
+            return (
+                f"law {law.name!r} has {constants} constants here; up to {MOST_CONSTANTS} are tried"
+            )
         return joined([_tried(law, sample, each) for each in rows])
     except (FitError, DomainError) as error:
         return str(error)

@@ -14,7 +14,7 @@ from isoloss.scores.problems import ScoreError
 
 #: The rule of several splits: fit up to a token count, predict the next one that has runs in two
 #: precisions or more; the last so many of them.
-NEXT_TOKENS, WINDOWS = "rollout=tokens", 3
+NEXT_TOKENS, WINDOWS = "rollout=tokens", 2
 
 
 @dataclass(frozen=True)

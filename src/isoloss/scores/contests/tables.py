@@ -69,8 +69,8 @@ def weights_alone(sample: Sample) -> Mask:
     """Which runs round weights and nothing else."""
     levels = sample.x.levels
     others = [levels.bits(p, when) for p in ("a", "kv", "q", "g") for when in ("train", "serve")]
-    alone: Mask = np.isinf(np.array(others)).all(axis=0)
-    return np.asarray(alone[sample.x.level])
+    fewest = np.array(others).min(axis=0)
+    return np.asarray(fewest[sample.x.level] == np.inf)
 
 
 def _several(usable: Runs, condition: pl.Expr) -> Runs | None:
