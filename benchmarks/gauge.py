@@ -113,13 +113,13 @@ def report(losses: Losses) -> None:
     print(table(head, list(_faults(losses, seeds, gaps))), "\n")
     print(
         f"One look: a test that knows when to look, once, at the mean of {LOOKED:.0%} of the run, "
-        "and mean and spread of seeds without a fault exactly, with 5% false alarms: what no test "
-        "of the gap that looks all along can do better than. A fault that lies off by less than "
-        "two spreads of seeds is not to be found by losses.\n"
+        "and mean and spread of seeds without a fault exactly, with 5% false alarms: a test of the "
+        "height of the gap that looks all along cannot do better. What lies off by less than two "
+        "spreads of seeds is not found by the losses of one run.\n"
     )
     print(
         f"A gap of {added:+.3f} nats beyond the expected one would have been found by {PART:.0%} "
-        f"of the tokens (median over {told.sum()} of {len(told)} seeds, those whose rows wander too "
+        f"of the tokens (median over {told.sum()} of {len(told)} seeds, whose rows wander too "
         "little to be found by themselves); what adds less is not told from rounding there.\n"
     )
     own = [_is_alarm(_gauged(gaps[k], np.delete(gaps, k, 0))) for k in range(len(seeds))]
