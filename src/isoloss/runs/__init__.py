@@ -66,6 +66,7 @@ from isoloss.runs.shapes import (
 )
 from isoloss.runs.stored import STORES
 from isoloss.runs.sweeps import (
+    ClaimLost,
     Crew,
     Outlook,
     Store,
@@ -84,10 +85,10 @@ from isoloss.runs.training_log import TrainingLog, read_log
 # fmt: off
 __all__ = [
     "COLUMNS", "ENDS", "METRICS", "MODELS", "READERS", "SHAPES", "SOURCES", "STORES", "TABLES",
-    "WRITERS", "Column", "Crew", "Decoder", "DownloadError", "EndingTaken", "Flops", "Grid",
-    "GroupedHeads", "LatentHeads", "LoggedResult", "LoggedRun", "LossConverted", "Matrix", "Metric",
-    "MissingColumns", "Mixture", "NestedRuns", "NothingUsable", "OddCounts", "Opened", "Origin",
-    "Outlook", "PerplexitySuspected", "Provenance", "PublicTable", "PublishedModel",
+    "WRITERS", "ClaimLost", "Column", "Crew", "Decoder", "DownloadError", "EndingTaken", "Flops",
+    "Grid", "GroupedHeads", "LatentHeads", "LoggedResult", "LoggedRun", "LossConverted", "Matrix",
+    "Metric", "MissingColumns", "Mixture", "NestedRuns", "NothingUsable", "OddCounts", "Opened",
+    "Origin", "Outlook", "PerplexitySuspected", "Provenance", "PublicTable", "PublishedModel",
     "PublishedShape", "Reader", "Run", "Runs", "RunsError", "RunsWarning", "Sent", "Source",
     "Store", "StoreError", "Swept", "TableMap", "Task", "TaskState", "TrackedRow", "TrainingLog",
     "TrajectoriesFound", "Understood", "ValueIgnored", "Watch", "as_runs", "as_shape",

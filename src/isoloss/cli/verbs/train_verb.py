@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 DRAWS = 200
 #: Words of the lists below, which the help shows without loading torch.
 SCHEDULES, DTYPES = ("cosine", "wsd", "constant"), ("float32", "bfloat16")
+PARALLEL = ("ddp", "fsdp")
 MODELS, TRAINING, SWEEP, AFTER = "What is trained", "How", "The sweep", "When all is done"
 
 
@@ -207,6 +208,27 @@ class Sweeping:
             show_default=False,
         ),
     ] = False
+    parallel: Annotated[
+        str | None,
+        typer.Option(
+            "--parallel",
+            metavar="KIND",
+            rich_help_panel=SWEEP,
+            help="Train each run on all processes that torchrun started "
+            f"({', '.join(PARALLEL)}): torchrun --nproc-per-node 8 -m isoloss train ...",
+            show_default=False,
+        ),
+    ] = None
+    micro_batches: Annotated[
+        int | None,
+        typer.Option(
+            "--micro-batches",
+            min=1,
+            rich_help_panel=SWEEP,
+            help="With --parallel: parts of a batch, taken one after the other.",
+            show_default="1",
+        ),
+    ] = None
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -271,12 +293,17 @@ def train(
         "store": sweeping.store,
         "workers": sweeping.workers,
         "cells": sweeping.cells,
+        "parallel": sweeping.parallel,
+        "micro_batches": sweeping.micro_batches,
     }
+    foreseen = il.lm.foreseen(grid, **how)
     if sweeping.dry_run:
-        show_text(f"{grid}\n\n{il.lm.foreseen(grid, **how)}")
+        if il.lm.leads():
+            show_text(f"{grid}\n\n{foreseen}")
         return
-    wanted = il.lm.foreseen(grid, **how).rows
     runs = il.train(grid, keep=sweeping.keep, **how)
+    if not il.lm.leads():  # the first process of torchrun tells all
+        return
     if output is not None:
         say(f"saved {len(runs)} rows as {runs.save(output, force=force)}")
     # These need polars, which the help does not.
@@ -293,7 +320,7 @@ def train(
     if drawing is not None:
         il.plot(found or runs, drawing, force=force)
         say(f"drew {drawing}")
-    if len(runs) < wanted:  # runs that failed were warned of, each with its reason
+    if len(runs) < foreseen.rows:  # runs that failed were warned of, each with its reason
         raise typer.Exit(1)
 
 
