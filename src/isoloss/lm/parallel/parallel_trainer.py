@@ -116,6 +116,7 @@ class ParallelTrainer(Trainer):
             whole = Model(job.shape, job.precision, job.seed, compiled=False)
             if job.precision.changes:
                 whole.round_as(job.precision.stages[-1])
+            whole.draw_from(self.random[0])
         into = dict(whole.named_parameters()) if whole else {}
         for name, p in self.model.named_parameters():
             full = p.full_tensor() if isinstance(p, DTensor) else p

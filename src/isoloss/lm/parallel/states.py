@@ -167,5 +167,11 @@ def _hash(path: Path) -> str:
 
 
 def _why(error: BaseException) -> str:
+    if isinstance(error, CheckpointException) and error.failures:
+        # What a rank met is said, not how torch came there.
+        first, _ = next(iter(error.failures.values()))
+        return _why(first)
+    if error.__cause__ is not None:
+        return _why(error.__cause__)
     text = reason(error) if isinstance(error, OSError) else str(error)
     return " ".join(text.split())[:200] or type(error).__name__
