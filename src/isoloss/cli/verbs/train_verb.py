@@ -296,14 +296,15 @@ def train(
         "parallel": sweeping.parallel,
         "micro_batches": sweeping.micro_batches,
     }
+    if not il.lm.leads():  # the first process of torchrun opens the store and tells all
+        if not sweeping.dry_run:
+            il.train(grid, keep=sweeping.keep, **how)
+        return
     foreseen = il.lm.foreseen(grid, **how)
     if sweeping.dry_run:
-        if il.lm.leads():
-            show_text(f"{grid}\n\n{foreseen}")
+        show_text(f"{grid}\n\n{foreseen}")
         return
     runs = il.train(grid, keep=sweeping.keep, **how)
-    if not il.lm.leads():  # the first process of torchrun tells all
-        return
     if output is not None:
         say(f"saved {len(runs)} rows as {runs.save(output, force=force)}")
     # These need polars, which the help does not.

@@ -18,7 +18,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch._C._distributed_c10d import HashStore
+from torch._C._distributed_c10d import HashStore, PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from isoloss.lm.shape import ModelError
 from isoloss.lm.torchrun import started_by_torchrun
@@ -155,7 +156,11 @@ def _placed(device: str) -> torch.device:
 
 
 def _meet(backend: str) -> None:
+    store: Any = HashStore()
+    rank, size = 0, 1
     if started_by_torchrun():
-        dist.init_process_group(backend)
-    else:
-        dist.init_process_group(backend, store=HashStore(), rank=0, world_size=1)
+        store, rank, size = next(iter(rendezvous("env://")))
+        # Processes that are started again meet anew: torch 2.13 would show them where those that
+        # died were to be found.
+        store = PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size)
