@@ -219,6 +219,7 @@ GRID = {"params": "3k", "tokens": 2048, "precision": "w4"}
         ({"parallel": "fsdp", "post": "w3"}, "post quantises a whole model on one device and fsdp"),
         ({"parallel": "ddp", "recipe": Recipe(device="mps")}, "ranks train on cpu or cuda, not on"),
         ({"parallel": "ddp", "recipe": Recipe(device="cuda:1")}, "device 'cuda:1' is one GPU and"),
+        ({"parallel": "ddp", "task": "mine"}, "ranks train decoders together, and a task has a"),
         ({"parallel": "fsdp", "grid": GRID | {"precision": "w4@lsq"}}, "has learned steps, which"),
     ],
 )  # fmt: skip

@@ -59,7 +59,7 @@ class ParallelTrainer(Trainer):
 
     def _model(self) -> Model:
         self.device = self.ranks.device
-        model: Model = super()._model().to(self.device)
+        model: Model = super()._model()
         share_roundings(model, self.ranks)
         parallel = self.jobs[0].parallel
         assert parallel is not None  # checked
@@ -156,7 +156,7 @@ _Called = tuple[
 
 def _copied(model: Model, ranks: Ranks) -> _Called:
     """DDP: every rank has the whole model."""
-    called = DistributedDataParallel(model, gradient_as_bucket_view=True)
+    called = DistributedDataParallel(model.to(ranks.device), gradient_as_bucket_view=True)
     # By a lambda, since torch takes annotations that are texts for wrong ones.
     called.register_comm_hook(None, lambda state, bucket: _summed(bucket))
     return called, lambda last: contextlib.nullcontext() if last else called.no_sync()
@@ -170,7 +170,10 @@ def _summed(bucket: GradBucket) -> torch.futures.Future[Tensor]:
 
 
 def _sharded(model: Model, ranks: Ranks) -> _Called:
-    """FSDP2: every rank has its part of each weight, gathered block by block where it is used."""
+    """FSDP2: every rank has its part of each weight, gathered block by block where it is used.
+
+    Blocks come to the device one by one, so that no more than one of them is there whole.
+    """
     mesh = init_device_mesh(ranks.device.type, (ranks.size,))
     for module in (*model.blocks, model):
         fully_shard(module, mesh=mesh)
@@ -178,11 +181,5 @@ def _sharded(model: Model, ranks: Ranks) -> _Called:
         # Gradients are summed; by itself it takes their mean.
         module.set_gradient_divide_factor(1.0)
         module.set_force_sum_reduction_for_comms(True)
-
-    @contextlib.contextmanager
-    def summing(last: bool) -> Any:
-        assert isinstance(model, FSDPModule)
-        model.set_requires_gradient_sync(last)
-        yield
-
-    return model, summing
+    # Summed after every micro-batch, since gradients that wait for others are whole.
+    return model, lambda last: contextlib.nullcontext()

@@ -100,9 +100,7 @@ def train(
     check_kind("executor", executor, (Executor, type(None)), "an Executor of concurrent.futures")
     check_kind("cells", cells, bool, "True or False")
     check_store(store)
-    shared = parallel_of(
-        parallel, micro_batches, workers=workers, executor=executor, cells=cells, task=task
-    )
+    shared = parallel_of(parallel, micro_batches, workers=workers, executor=executor, cells=cells)
     jobs = _jobs(grid, corpus, task, recipe, post, cells, shared)
     if shared is not None:
         return _told(_on_ranks(jobs, post, keep, store, show), show)
@@ -153,7 +151,7 @@ def foreseen(
         check_whole("workers", workers, 1)
     check_kind("cells", cells, bool, "True or False")
     check_store(store)
-    shared = parallel_of(parallel, micro_batches, workers=workers, cells=cells, task=task)
+    shared = parallel_of(parallel, micro_batches, workers=workers, cells=cells)
     jobs = _jobs(grid, corpus, task, recipe, post, cells, shared)
     if shared is not None:
         from isoloss.lm.sweeps.parallel_sweep import runs_of, tasks_on_ranks
@@ -208,6 +206,10 @@ def _jobs(
     if cells:
         raise ModelError(
             "cells=True trains decoders side by side, and a task has a module; leave it out"
+        )
+    if parallel is not None:
+        raise ModelError(
+            "ranks train decoders together, and a task has a module of its own; leave parallel out"
         )
     return task_jobs_of(grid, task, recipe, post)
 
