@@ -35,10 +35,8 @@ from isoloss.lm.sweeps.parallel_sweep import parallel_sweep, runs_of
 from isoloss.lm.training import Job, Parallel, Trainer, batch_of, finished
 from isoloss.runs import Store
 
-SIZE, STEPS = "8k", 200
+SIZE, STEPS, SEEDS = "8k", 200, 3
 PRECISIONS, KINDS = ("fp", "w4 a4 kv4"), ("ddp", "fsdp")
-#: Seeds where nothing is said of their spread, and where something is.
-FEW, MANY = 2, 8
 #: Losses nearer than that are alike.
 WITHIN = 1e-5
 #: Ranks before a kill and after it, and what is killed.
@@ -49,13 +47,13 @@ LANGUAGE, RECIPE = Language(), Recipe(compiled=False)
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        print(f"### Killed and taken up, {SIZE} params, {STEPS} steps\n")
-        print(_killed(Path(folder)), "\n")
         out = Path(folder) / "alike.json"
         assert _torchrun(2, "alike", str(out)).wait() == 0
         rows = json.loads(out.read_text("utf-8"))
-        print(f"### Two processes and one: {SIZE} params, {STEPS} steps\n")
-        print(_alike(rows))
+        print(f"### Two processes and one: {SIZE} params, {STEPS} steps, {SEEDS} seeds\n")
+        print(_alike(rows), "\n")
+        print(f"### Killed and taken up, {SIZE} params, {STEPS} steps\n")
+        print(_killed(Path(folder)))
 
 
 # ---- two processes beside one
@@ -101,8 +99,7 @@ def alike(ranks: Ranks) -> list[dict[str, Any]]:
     found = []
     for dtype, kind, precision in itertools.product(("float32", "float64"), KINDS, PRECISIONS):
         torch.set_default_dtype(getattr(torch, dtype))
-        many = (dtype, kind, precision) == ("float32", "ddp", PRECISIONS[-1])
-        for seed in range(MANY if many else FEW if dtype == "float32" else 1):
+        for seed in range(SEEDS if dtype == "float32" else 1):
             row = _beside(ranks, kind, precision, seed)
             found.append({"dtype": dtype, "kind": kind, "precision": precision, **row})
             if ranks.leads:
@@ -165,7 +162,7 @@ def _alike(rows: Sequence[dict[str, Any]]) -> str:
     for name in itertools.product(("float32", "float64"), KINDS, PRECISIONS):
         of_one = [row for row in rows if (row["dtype"], row["kind"], row["precision"]) == name]
         lines.append([*name, *_said(of_one)])
-        if len(of_one) == MANY:
+        if len(of_one) == SEEDS:
             ends = np.array([row["validation"] for row in of_one])
             by_ranks, by_order = np.sqrt(np.mean(np.square(ends[:, [0, 2]] - ends[:, [1]]), axis=0))
             by_seed = np.sqrt(2) * ends[:, 1].std(ddof=1)  # of the difference of two seeds
@@ -185,7 +182,7 @@ def _alike(rows: Sequence[dict[str, Any]]) -> str:
     return (
         "Training losses of two processes less those of one, nats a token; codes are those of "
         f"weights, activations, keys and values.\n\n{table(head, lines)}\n\nRoot mean squares of "
-        f"differences of validation losses, float32, {MANY} seeds:\n\n{table(ends_head, spread)}"
+        f"differences of validation losses, float32, {SEEDS} seeds:\n\n{table(ends_head, spread)}"
     )
 
 
