@@ -26,7 +26,7 @@ def sweep(
     store: str | Path,
     *,
     workers: int | None = None,
-    executor: Submits | Engine | None = None,
+    executor: Submits | Engine | str | None = None,
     folder: str | Path | None = None,
     show: bool = True,
     keep: bool = False,
@@ -48,8 +48,8 @@ def sweep(
         an executor, the calls under way at once.
     executor
         Takes the place of these processes: an executor of `concurrent.futures`, anything with
-        ``submit`` whose calls have ``result`` and ``done``, or an engine, such as ``Ray()``. Its
-        workers may be on other machines: none of them opens the store.
+        ``submit`` whose calls have ``result`` and ``done``, or an engine, such as ``Ray()``, or the
+        name of one ("ray"). Its workers may be on other machines: none of them opens the store.
     folder
         Where the tasks' folders are, if not beside the store: one that all workers of an executor
         share, so that another goes on where one died.
@@ -74,22 +74,21 @@ def sweep(
             f"folder is '{folder}' and there is no executor; leave it out: workers of this machine "
             "keep theirs beside the store"
         )
+    engine = None if executor is None else engine_for(executor, workers)
     path = Path(store).absolute()  # workers may work elsewhere
     listed = _checked(tasks, path, workers)
     shared = None if folder is None else Path(folder).absolute()
     orders = Orders(path, uuid.uuid4().hex, keep, used(), shared)
     state = UnderWay(listed, Store(path), orders)
-    already = state.begin(own=executor is None)
+    already = state.begin(own=engine is None)
     if state.waiting:
         with Progress(show) as progress:
-            if executor is None:
+            if engine is None:
                 size = min(workers or cores(), len(state.waiting))
                 with Crew(size, state.needs_main) as crew:
                     state.run(Pool(crew, size, state.orders), progress)
             else:
-                state.run(
-                    Driver(engine_for(executor, workers), state.store, state.orders), progress
-                )
+                state.run(Driver(engine, state.store, state.orders), progress)
     state.tidy()
     runs = state.store.runs(key for task in listed for key in task.rows)
     return Swept(

@@ -64,6 +64,7 @@ class Driver:
         self._of_task: dict[str, _Flight] = {}
         self._ended: queue.SimpleQueue[_Flight] = queue.SimpleQueue()
         self._asked: list[_Flight] = []
+        self._well = True
         self._looked = self._heard = self._beaten = time.monotonic()
 
     def places(self) -> int | None:
@@ -166,6 +167,7 @@ class Driver:
         problems = self._written(said)
         for flight in flights:
             self._over(flight)
+        self._well &= not lost and not any(letter.how == "failed" for letter in said)
         self._beat()
         return [self._judged(landed, problems) for landed, _ in results]
 
@@ -279,7 +281,7 @@ class Driver:
         """Cancel what does not stay; what stays is told of."""
         left = len(self._flights)
         if self._engine.stays:
-            self._engine.stop()
+            self._engine.stop(done=False)
             return f"{left} job{'s' * (left != 1)} of {self._engine.name} go on" if left else ""
         for flight in self._flights.values():
             assert flight.handle is not None
@@ -288,14 +290,14 @@ class Driver:
                     self._post.lose(key, flight.attempt)
             with suppress(Exception):
                 self._engine.cancel(flight.handle)
-        self._engine.stop()
+        self._engine.stop(done=False)
         return ""
 
     def leave(self) -> None:
         """Nothing is under way any more."""
         with suppress(OSError):
             self._folder.rmdir()
-        self._engine.stop()
+        self._engine.stop(done=self._well)
 
 
 def _reason(error: BaseException) -> str:

@@ -10,8 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from isoloss.files import shown_value
-from isoloss.runs.problems import StoreError
 from isoloss.runs.sweeps.engines.errand import Errand
 from isoloss.runs.sweeps.engines.letters import FolderPost, Letter, Post
 
@@ -77,8 +75,8 @@ class Engine(Protocol):
     def cancel(self, handle: Handle) -> None:
         """End a call that nobody waits for any more, as far as that is possible."""
 
-    def stop(self) -> None:
-        """End what `start` began; calls that stay go on."""
+    def stop(self, done: bool) -> None:
+        """End what `start` began; calls that stay go on. done: all is, and no call failed."""
 
 
 class AnyExecutor:
@@ -128,20 +126,5 @@ class AnyExecutor:
         if cancel is not None:
             cancel()
 
-    def stop(self) -> None:
+    def stop(self, done: bool) -> None:
         """Leave the executor to its owner."""
-
-
-def engine_for(given: Submits | Engine, at_once: int | None = None) -> Engine:
-    """The engine that something is or makes; StoreError for what has no ``submit``.
-
-    at_once: calls to have under way at most, None for as many as it takes.
-    """
-    if isinstance(given, Engine):
-        return given
-    if not isinstance(given, Submits):
-        raise StoreError(
-            f"executor is {shown_value(given)}; accepted is an executor of concurrent.futures, "
-            "anything with submit whose calls have result and done, or an engine"
-        )
-    return AnyExecutor(given, at_once)
