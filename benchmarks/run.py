@@ -68,6 +68,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
     },
     "scores": {
         "forecasts": "Frozen forecasts, scored",
+        "arena": "Laws on trial",
     },
     "lm": {
         "synthetic_language": "The synthetic language",
@@ -98,7 +99,7 @@ TITLES = {
     "linear": "linear regression",
     "fits": "fits",
     "plans": "plans",
-    "scores": "forecasts",
+    "scores": "forecasts and laws on trial",
     "lm": "language models",
     "papers": "claims of the papers",
     "house": "the package",
