@@ -75,6 +75,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "gptq": "GPTQ beside rounding to nearest",
         "training_speed": "Speed of quantised training",
         "cell_speed": "Many precisions as one batched model",
+        "several_devices": "One run on several devices",
         "sweep_of_72": "72 runs on two cores",
         "own_modules": "Modules of one's own, killed and fitted beside the decoder",
         "atlas": "An atlas of checkpoints",
