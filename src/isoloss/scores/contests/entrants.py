@@ -60,9 +60,7 @@ def of_law(law: Law, sample: Sample, rows: Sequence[Split]) -> Told | str:
     try:
         constants = len(law.bind(sample.x.levels).free)
         if constants > MOST_CONSTANTS:
-            return (
-                f"law {law.name!r} has {constants} constants here; up to {MOST_CONSTANTS} are tried"
-            )
+            return f"law {law.name!r} has {constants} constants; up to {MOST_CONSTANTS} are tried"
         return joined([_tried(law, sample, each) for each in rows])
     except (FitError, DomainError) as error:
         return str(error)
