@@ -331,3 +331,8 @@ def rotated(x: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
     cos, sin = turns
     one, two = x.chunk(2, -1)
     return torch.cat([one * cos - two * sin, one * sin + two * cos], -1)
+
+
+def drawing(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """What stochastic rounding draws from where a run of this seed begins."""
+    return torch.Generator(device).manual_seed(seed + 1)

@@ -14,7 +14,15 @@ import numpy as np
 import pytest
 import torch
 
-from isoloss.lm import CheckpointError, Language, Recipe, evaluate, load_checkpoint, train_one
+from isoloss.lm import (
+    CheckpointError,
+    Language,
+    Recipe,
+    evaluate,
+    load_checkpoint,
+    quantise,
+    train_one,
+)
 from isoloss.lm.training.checkpoints import read_checkpoint, save_checkpoint, save_model
 from isoloss.lm.training.job import Job, key_of
 from isoloss.lm.training.trainer import Trainer
@@ -93,6 +101,20 @@ def test_a_model_comes_back_as_it_was(tmp_path: Path) -> None:
     assert key_of(found.settings) == done.job.key == found.run.key
     again = evaluate(found.model, LANGUAGE.validation(64))
     assert np.array_equal(again.each, done.evaluation.each)
+
+
+def test_a_model_that_rounds_stochastically_is_quantised_from_its_file(tmp_path: Path) -> None:
+    done = train_one(SHAPE, 5 * STEP, "w4~sr", corpus=LANGUAGE, recipe=RECIPE)
+    save_model(tmp_path / "model.safetensors", done.model, done.job, done.run)
+    tokens = LANGUAGE.validation(64)
+    one, two = (
+        evaluate(load_checkpoint(tmp_path / "model.safetensors").model, tokens) for _ in range(2)
+    )
+    assert np.array_equal(one.each, two.each)
+    assert one.loss == pytest.approx(done.run.loss, abs=done.run.loss_se)
+    whole, few = quantise(tmp_path / "model.safetensors", ["w8", "w2"])["loss"]
+    assert whole == pytest.approx(done.run.loss, abs=done.run.loss_se)
+    assert few > whole
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from isoloss.formats import Precision
 from isoloss.lm.after import Predictions, post_key, post_precision, post_run
-from isoloss.lm.model import Model
+from isoloss.lm.model import Model, drawing
 from isoloss.lm.shape import check_memory, training_bytes
 from isoloss.lm.tasks import (
     RoundedModule,
@@ -116,8 +116,10 @@ class OfDecoders:
 
     def read(self, path: Path, job: Job) -> tuple[Run, Model]:
         """As `save` left it."""
-        found = load_checkpoint(path)
-        return found.run, found.model.to(device_of(job.recipe.device))
+        found, device = load_checkpoint(path), device_of(job.recipe.device)
+        model = found.model.to(device)
+        model.draw_from(drawing(job.seed, device))
+        return found.run, model
 
 
 @dataclass(frozen=True)

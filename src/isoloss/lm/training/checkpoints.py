@@ -19,7 +19,7 @@ from torch import Tensor
 
 from isoloss.files import FilesError, decode, from_fields, read_json, reason, write
 from isoloss.formats import Precision
-from isoloss.lm.model import Model
+from isoloss.lm.model import Model, drawing
 from isoloss.lm.training.job import Job
 from isoloss.lm.training.tensor_header import check_layout, header_of
 from isoloss.runs import Decoder, Run
@@ -164,7 +164,8 @@ def save_model(path: Path, model: Model, job: Job, run: Run) -> None:
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
-    """The model of a file that `save_model` wrote, ready to be evaluated or quantised.
+    """The model of a file that `save_model` wrote, ready to be evaluated or quantised; stochastic
+    rounding draws from the seed of its training, anew.
 
     Parameters
     ----------
@@ -196,7 +197,9 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         if shape.params > held:
             raise ValueError(f"its shape has {shape.params} params and its tensors hold {held}")
         precision = _spelled(path, decode(str, settings["precision"], "precision"))
-        model = Model(shape, precision, decode(int, settings["seed"], "seed"), compiled=False)
+        seed = decode(int, settings["seed"], "seed")
+        model = Model(shape, precision, seed, compiled=False)
+        model.draw_from(drawing(seed))
         if precision.changes:
             model.round_as(precision.stages[-1])
     except CheckpointError:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from isoloss.formats import Precision
 from isoloss.lm.data import Corpus
-from isoloss.lm.model import Model, loss_of
+from isoloss.lm.model import Model, drawing, loss_of
 from isoloss.lm.shape import ModelError
 from isoloss.lm.training.job import Job
 from isoloss.lm.training.recipe import Recipe
@@ -67,7 +67,7 @@ class Trainer:
     def __init__(self, *jobs: Any):
         self.jobs, recipe = jobs, jobs[0].recipe
         self.device = device_of(recipe.device)
-        self.random = [torch.Generator(self.device).manual_seed(job.seed + 1) for job in jobs]
+        self.random = [drawing(job.seed, self.device) for job in jobs]
         self.model = self._model().to(self.device)
         self.optimiser = torch.optim.AdamW(
             self.model.groups(recipe.lr, recipe.weight_decay),
