@@ -25,7 +25,6 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "sweep_killed": "Sweeps that are killed",
         "tiny_tasks": "Tiny tasks through the store",
         "on_engines": "Sweeps on Ray, Slurm and in shards",
-        "large_sweep": "A large sweep, simulated",
         "read_large": "How fast a large table is read",
         "file_killed": "Files that are replaced, and killed meanwhile",
         "stores_mutated": "Stores that were damaged",
