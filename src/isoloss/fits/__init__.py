@@ -37,7 +37,7 @@ from isoloss.fits.doubt import (
     too_many_epochs,
 )
 from isoloss.fits.evidence import RULES, Errors, HeldOut, Points, Rule, Split, rollout, split
-from isoloss.fits.fitting import fit
+from isoloss.fits.fitting import fit, trial
 from isoloss.fits.gauging import Crossing, Expectation, Found, Gauge, PairedLogs, gauge
 from isoloss.fits.identify import Along, join_ridges
 from isoloss.fits.paired_gaps import (
@@ -47,8 +47,10 @@ from isoloss.fits.paired_gaps import (
     Growth,
     PrecisionGap,
     ScheduleEffects,
+    Target,
     gap_table,
     gaps,
+    is_gaps,
     mean_gaps,
     schedule_effects,
 )
@@ -90,11 +92,11 @@ __all__ = [
     "Found", "GapTable", "Gaps", "Gauge", "Growth", "HeldOut", "HiddenBend", "LackOfFit", "LeftOut",
     "Noise", "Objective", "PairedLogs", "Points", "PrecisionGap", "Prediction", "Profile",
     "ResidualLoss", "ResultWarning", "Rule", "Sample", "ScheduleEffects", "Section", "Split",
-    "Standing", "Units", "Update", "View", "WarningKind", "as_sample", "asked_of", "by_law",
-    "compare", "draw_runs", "ends_in_words", "fit", "gap_table", "gaps", "gauge", "html",
-    "interval_in_words", "is_aligned", "join_ridges", "leave_out", "load", "log_slopes",
+    "Standing", "Target", "Units", "Update", "View", "WarningKind", "as_sample", "asked_of",
+    "by_law", "compare", "draw_runs", "ends_in_words", "fit", "gap_table", "gaps", "gauge", "html",
+    "interval_in_words", "is_aligned", "is_gaps", "join_ridges", "leave_out", "load", "log_slopes",
     "loss_in_words", "mean_gaps", "most_epochs", "predict", "profile", "profile_prediction",
     "repetition_warnings", "rollout", "save", "schedule_effects", "share_in_words", "shipped_fit",
-    "split", "text", "too_many_epochs", "update", "views", "withholds",
+    "split", "text", "too_many_epochs", "trial", "update", "views", "withholds",
 ]
 # fmt: on

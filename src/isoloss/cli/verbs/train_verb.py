@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 DRAWS = 200
 #: Words of the lists below, which the help shows without loading torch.
 SCHEDULES, DTYPES = ("cosine", "wsd", "constant"), ("float32", "bfloat16")
+PARALLEL = ("ddp", "fsdp")
 MODELS, TRAINING, SWEEP, AFTER = "What is trained", "How", "The sweep", "When all is done"
 CLUSTER = "Beyond one machine"
 RUNS = Path("runs.db")
@@ -209,6 +210,27 @@ class Sweeping:
             show_default=False,
         ),
     ] = False
+    parallel: Annotated[
+        str | None,
+        typer.Option(
+            "--parallel",
+            metavar="KIND",
+            rich_help_panel=SWEEP,
+            help="Train each run on all processes that torchrun started "
+            f"({', '.join(PARALLEL)}): torchrun --nproc-per-node 8 -m isoloss train ...",
+            show_default=False,
+        ),
+    ] = None
+    micro_batches: Annotated[
+        int | None,
+        typer.Option(
+            "--micro-batches",
+            min=1,
+            rich_help_panel=SWEEP,
+            help="With --parallel: parts of a batch, taken one after the other.",
+            show_default="1",
+        ),
+    ] = None
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -362,9 +384,15 @@ def train(
         "store": _store(sweeping.store, beyond.shard),
         "workers": sweeping.workers,
         "cells": sweeping.cells,
+        "parallel": sweeping.parallel,
+        "micro_batches": sweeping.micro_batches,
         "executor": _engine(beyond, sweeping.workers),
         "shard": beyond.shard,
     }
+    if not il.lm.leads():  # the first process of torchrun opens the store and tells all
+        if not sweeping.dry_run:
+            il.train(grid, keep=sweeping.keep, **how)
+        return
     if sweeping.dry_run:
         show_text(f"{grid}\n\n{il.lm.foreseen(grid, price=beyond.price, **how)}")
         return
