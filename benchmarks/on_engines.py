@@ -69,7 +69,7 @@ def small() -> list[Task]:
 
 def slow() -> list[Task]:
     """Tasks of some seconds each, with checkpoints, for the deaths."""
-    return toys(60, 300, 0.01)
+    return toys(24, 300, 0.01)
 
 
 class Nodes:
@@ -185,7 +185,8 @@ def _slurm() -> bool:
 def deaths(folder: Path, nodes: Nodes, count: int, seed: int = 0) -> list[list[object]]:
     """What is left of a sweep on Ray after so many deaths at random moments."""
     rng, counts, starts = random.Random(seed), Counter[str](), 1
-    whole = sweep(slow_but_quick(), folder / "whole.db", workers=2, show=False).runs
+    sweep(slow_but_quick(), folder / "whole.db", workers=2, show=False)
+    whole = Store(folder / "whole.db").runs()
     store = Store(folder / "killed.db")
     began = time.perf_counter()
     driver = _driver(store.path, nodes.address)
@@ -235,7 +236,7 @@ def deaths(folder: Path, nodes: Nodes, count: int, seed: int = 0) -> list[list[o
 
 def slow_but_quick() -> list[Task]:
     """The same rows as `slow`, without its pauses."""
-    return toys(60, 300, 0.0)
+    return toys(24, 300, 0.0)
 
 
 def _driver(store: Path, address: str) -> subprocess.Popen[bytes]:

@@ -24,6 +24,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
     "runs": {
         "sweep_killed": "Sweeps that are killed",
         "tiny_tasks": "Tiny tasks through the store",
+        "on_engines": "Sweeps on Ray, Slurm and in shards",
         "read_large": "How fast a large table is read",
         "file_killed": "Files that are replaced, and killed meanwhile",
         "stores_mutated": "Stores that were damaged",

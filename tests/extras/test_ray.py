@@ -65,4 +65,4 @@ def test_random_deaths_lose_no_run(tmp_path, nodes):
 
     found = dict(deaths(tmp_path, nodes, 4))
     assert found["columns with any other bit"] == "none"
-    assert found["rows in its table, of these once"] == "240, 240"
+    assert found["rows in its table, of these once"] == "96, 96"

@@ -66,24 +66,23 @@ def left_alone(path: Path) -> None:
     driver.wait()
 
 
-def numbers() -> list[str]:
-    words = ["squeue", "--me", "--noheader", "--array", "--name=isoloss", "--format=%i"]
+def numbers(*more: str) -> list[str]:
+    words = ["squeue", "--me", "--noheader", "--array", "--name=isoloss", "--format=%i", *more]
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
 
 
 def test_the_driver_leaves_and_comes_back_a_job_is_cancelled_another_queued_again(shared, capfd):
     path = shared / "runs.db"
     left_alone(path)
-    jobs = numbers()
+    jobs, working = numbers(), numbers("--states=RUNNING")[0]
     assert len(jobs) == 3
-    subprocess.run(["scancel", "--signal=USR2", jobs[0]], check=True)  # as before the time limit
-    subprocess.run(["scancel", jobs[1]], check=True)
-    time.sleep(5)
-    waits = ["squeue", "--noheader", f"--jobs={jobs[0]}", "--format=%T"]
-    assert subprocess.run(waits, capture_output=True, text=True).stdout.split() == ["PENDING"]
-    raw = jobs[0]
+    subprocess.run(["scancel", "--signal=USR2", working], check=True)  # as before the time limit
+    subprocess.run(["scancel", next(job for job in jobs if job != working)], check=True)
+    while working not in numbers("--states=PENDING"):
+        assert working in numbers()
+        time.sleep(0.5)
     # Slurm lets a job that was queued again wait for two minutes; not here.
-    subprocess.run(["scontrol", "update", f"JobId={raw}", "StartTime=now"], check=True)
+    subprocess.run(["scontrol", "update", f"JobId={working}", "StartTime=now"], check=True)
     found = sweep(toys(3, 900, 0.02), path, executor=Slurm(time="5min"))
     said = capfd.readouterr().err
     assert "3 jobs of an earlier sweep taken up" in said

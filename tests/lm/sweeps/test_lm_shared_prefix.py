@@ -28,6 +28,8 @@ class Cut(Exception):
 class Notebook:
     """A watch that keeps rows in a dictionary, and can break off at a moment."""
 
+    leaving = False
+
     def __init__(
         self,
         prefix: SharedPrefix,

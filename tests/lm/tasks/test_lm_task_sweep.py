@@ -101,6 +101,8 @@ def test_training_goes_on_to_the_last_bit(task: TrainingTask, precision: str, at
 class Notebook:
     """A watch that keeps rows in a dictionary, and can break off at a moment."""
 
+    leaving = False
+
     def __init__(self, prefix: SharedPrefix, folder: Path, rows: dict[str, Any], cut: int) -> None:
         self.rows, self.folder, self.cut = rows, folder, cut
         self.missing = frozenset(k for job in prefix.jobs for k in prefix.rows(job)) - set(rows)

@@ -75,6 +75,8 @@ class Ray:
                     "'ray start --head', or name its address: ray:HOST:PORT"
                 ) from None
             self._ours = True
+            # Ray tells of deaths on stdout, where results go; the sweep says them itself.
+            ray._private.worker.print_to_stdstream = lambda *_, **__: None
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=True
         )
