@@ -74,6 +74,7 @@ VERBS = [
     "predict",
     "quantise",
     "read",
+    "report",
     "reproduce",
     "score",
     "simulate",

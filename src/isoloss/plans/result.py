@@ -247,16 +247,19 @@ class Plan:
         if self.repetition:
             lines.append(f"repetition: {self.repetition}")
         lines += over_budget(first)
-        if self.apart:
-            lines.append(f"no one size: {self.apart}")
         if self.training_memory:
             lines.append(f"training memory: {self.training_memory}")
-        if self.withheld:
-            why = f"recommendation withheld: {self.withheld}"
+        return [*lines, *self.recommendation]
+
+    @property
+    def recommendation(self) -> tuple[str, ...]:
+        """The recommendation and what is not ranked beside it, or why there is none."""
+        first, best = self.choices[0], self.best
+        if best is None:
+            apart = (f"no one size: {self.apart}",) if self.apart else ()
             over = "" if self.apart else "; extrapolate=True (--extrapolate) overrides"
-            lines.append(why + over)
-        if self.best is None:
-            return lines
+            withheld = (f"recommendation withheld: {self.withheld}{over}",) if self.withheld else ()
+            return (*apart, *withheld)
         sure = sure_of(first, len(self.choices) == 1)
         size = f"{compact(first.params)} params on {compact(first.tokens)} tokens"
         if first.all_params > first.params:
@@ -266,7 +269,7 @@ class Plan:
             size += f" (size {first.absent})"
         by = by_fewer(self.choices)
         said = f"{size} in '{first.precision}', loss {loss_of_choice(first)}{by}, {sure}"
-        return [*lines, said, *unranked(self.choices)]
+        return (said, *unranked(self.choices))
 
     def _beside(self) -> list[Section]:
         """The published models near the first choice; none of what is no language model."""
