@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from isoloss.files import displayed
 from isoloss.fits import UNKNOWN, ResultWarning, Section, WarningKind, loss_in_words, text
 from isoloss.formats import Precision
 from isoloss.laws import is_gap_law, preset
@@ -121,6 +122,7 @@ class Optimum:
     alone: LawPlan
 
 
+@displayed
 @dataclass(frozen=True)
 class Disagreement:
     """Answers of all laws to one question. Prints itself.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from isoloss.files import UNSAVED, fields_of, save, was
+from isoloss.files import UNSAVED, displayed, fields_of, save, was
 from isoloss.fits import (
     ResultWarning,
     Section,
@@ -46,6 +46,7 @@ from isoloss.plans.problems import PlanError
 from isoloss.runs import compact
 
 
+@displayed
 @dataclass(frozen=True)
 class Plan:
     """The choices that a budget allows, least expected loss first. Prints itself.

@@ -3,6 +3,15 @@
 from isoloss.plots.reports.document import Document
 from isoloss.plots.reports.inlining import inline
 from isoloss.plots.reports.look import STYLE
+from isoloss.plots.reports.notebooks import (
+    in_notebook,
+)
 from isoloss.plots.reports.reporting import report
 
-__all__ = ["STYLE", "Document", "inline", "report"]
+__all__ = [
+    "STYLE",
+    "Document",
+    "in_notebook",
+    "inline",
+    "report",
+]

@@ -71,7 +71,7 @@ class Part:
 
 def part_of(value: object, origin: FileOrigin, place: int) -> Part:
     """What a page says of a value, the `place`-th of it; PlotError where it says nothing."""
-    sections = _sections(value)
+    sections = sections_of(value)
     kind = _kind(value)
     pictures, without = [], []
     for k, (name, drawn) in enumerate(_drawn(value)):
@@ -91,7 +91,13 @@ def _kind(value: object) -> str:
     return spaced.strip().capitalize()
 
 
-def _sections(value: object) -> tuple[Section, ...]:
+def has_report(value: object) -> bool:
+    """Whether a page can be made of a value."""
+    return isinstance(value, Law | Runs | Told)
+
+
+def sections_of(value: object) -> tuple[Section, ...]:
+    """The report of a value; PlotError where it has none."""
     match value:
         case Law():
             return tuple(law_sections(value))

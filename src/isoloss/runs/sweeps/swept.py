@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from isoloss.files import displayed
 from isoloss.runs.numbers import compact
 from isoloss.runs.sweeps.store import Store, TaskState
 from isoloss.runs.sweeps.task import Task
 from isoloss.runs.table import Runs
 
 
+@displayed
+@displayed
 @dataclass(frozen=True, repr=False)
 class Swept:
     """What a sweep left: the rows of its tasks, and how many tasks were done by whom.
@@ -54,9 +57,8 @@ class Swept:
         lines += [f"  failed: {label}: {reason}" for label, reason in self.failures]
         return "\n".join(lines)
 
-    __repr__ = __str__
 
-
+@displayed
 @dataclass(frozen=True, repr=False)
 class Outlook:
     """What a sweep would take.
@@ -109,8 +111,6 @@ class Outlook:
                 f"time    {time}",
             ]
         )
-
-    __repr__ = __str__
 
 
 def outlook(tasks: Sequence[Task], store: str | Path, workers: int = 1) -> Outlook:
