@@ -47,6 +47,7 @@ FILES = {
     "plot": "plot_verb",
     "report": "report_verb",
     "reproduce": "reproduce_verb",
+    "explore": "explore_verb",
 }
 
 

@@ -21,10 +21,12 @@ from isoloss.plans.evidence import (
     BreakEven,
     Charts,
     Choice,
+    Frontier,
     LawPlan,
     Question,
     Regret,
     Spelling,
+    Surface,
     beside_section,
     break_even_section,
     break_evens_of,
@@ -32,6 +34,7 @@ from isoloss.plans.evidence import (
     charts_of,
     choices_section,
     costs_section,
+    frontier_of,
     loss_of_choice,
     over_budget,
     regrets_of,
@@ -39,6 +42,7 @@ from isoloss.plans.evidence import (
     spellings_of,
     spellings_section,
     sure_of,
+    surface_of,
     throughput_of,
     unranked,
 )
@@ -144,6 +148,20 @@ class Plan:
                 "this plan has lost the laws it was made from, so it cannot be drawn; plan again"
             )
         return charts_of(self.question, self.choices, self.level)
+
+    @cached_property
+    def surface(self) -> Surface:
+        """The part of its charts that is loss over params and tokens, computed once."""
+        if self.drawn is not None or self.question is None:
+            return self.charts.surface
+        return surface_of(self.question, self.choices)
+
+    @cached_property
+    def frontier(self) -> Frontier | None:
+        """The part of its charts that is loss against cost, computed once."""
+        if self.drawn is not None or self.question is None:
+            return self.charts.frontier
+        return frontier_of(self.question, self.choices, self.level)
 
     @cached_property
     def regrets(self) -> tuple[Regret, ...]:
