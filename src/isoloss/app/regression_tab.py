@@ -30,7 +30,7 @@ def samples_of(asked: RegressionAsked) -> list[int]:
 
 def regression(asked: RegressionAsked) -> dict[str, Any]:
     """Risk against samples, rounded and not, with its parts, and the spectrum."""
-    problem = {"dim": asked.dim, "decay": asked.decay, "noise_var": asked.noise_var}
+    problem: dict[str, Any] = {"dim": asked.dim, "decay": asked.decay, "noise_var": asked.noise_var}
     lists: dict[str, Any] = {
         "samples": samples_of(asked), "batch": [asked.batch], "step_size": [asked.step_size],
         "precision": list(dict.fromkeys(["fp", asked.precision])), "iterate": [asked.iterate],
