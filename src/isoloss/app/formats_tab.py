@@ -17,27 +17,32 @@ MOST = 600
 def formats(asked: FormatsAsked) -> dict[str, Any]:
     """Each format: bits, range, error, its numbers, and the gap that its error costs."""
     known = [il.Format.parse(word) for word in asked.formats.split()]
-    rows = [_row(each, asked) for each in known]
-    sizes = {"params": plain(asked.params), "tokens": plain(asked.tokens)}
-    prices = ",".join(row["priced_as"] for row in rows)
+    spelled = [f"fp -> w:{each}" for each in known]
+    count = len(known)
+    sizes = [asked.params] * count, [asked.tokens] * count
+    found = il.predict(PRICE, *sizes, spelled, gap=True)
+    prices = zip(spelled, found.loss.tolist(), found.low.tolist(), found.high.tolist(), strict=True)
+    words = {"params": plain(asked.params), "tokens": plain(asked.tokens)}
     return {
-        "formats": rows,
+        "formats": [
+            _row(each, asked) | dict(zip(("priced_as", "gap", "low", "high"), price, strict=True))
+            for each, price in zip(known, prices, strict=True)
+        ],
+        "warnings": [str(each) for each in found.warnings],
         "shell": [
             command("formats", *map(str, known), distribution=asked.distribution),
-            command("predict", PRICE, gap=True, **sizes, precision=prices),
+            command("predict", PRICE, gap=True, **words, precision=",".join(spelled)),
         ],
         "notebook": [
             "import isoloss as il",
             call("il.formats.relative_error", str(known[0]), asked.distribution),
-            call("il.predict", PRICE, asked.params, asked.tokens, rows[0]["priced_as"], gap=True),
+            call("il.predict", PRICE, *sizes, spelled, gap=True),
         ],
     }
 
 
 def _row(known: Any, asked: FormatsAsked) -> dict[str, Any]:
-    spelling = f"fp -> w:{known}"
-    found = il.predict(PRICE, asked.params, asked.tokens, spelling, gap=True)
-    grid = known.grid if known.has_grid and (known.levels or 0) <= MOST else []
+    """A format without its price."""
     return {
         "name": str(known),
         "bits": known.bits,
@@ -45,10 +50,5 @@ def _row(known: Any, asked: FormatsAsked) -> dict[str, Any]:
         "largest": known.max,
         "error": il.formats.relative_error(known, asked.distribution),
         "integer_bits": il.formats.integer_bits(il.formats.relative_error(known)),
-        "numbers": grid,
-        "priced_as": spelling,
-        "gap": float(found.loss[0]),
-        "low": float(found.low[0]),
-        "high": float(found.high[0]),
-        "warnings": [str(each) for each in found.warnings],
+        "numbers": known.grid if known.has_grid and (known.levels or 0) <= MOST else [],
     }

@@ -328,9 +328,10 @@ function drawFormats(told) {
   const prices = chart("prices", { ...span(ends), label: "gap, nats per token" }, rows, 110)
   told.formats.forEach((each, k) => {
     if (each.low !== null) line(prices, [each.low, each.high], [k, k], `c${k % 6}`, each.name)
-    if (each.gap !== null) dot(prices, each.gap, k, `c${k % 6}`, `${each.name}: ${each.gap} (${between([each.low, each.high])}) ${each.warnings.join(" ")}`, 5)
+    if (each.gap !== null) dot(prices, each.gap, k, `c${k % 6}`, `${each.name}: ${each.gap} (${between([each.low, each.high])})`, 5)
   })
   numbers("prices", ["format", "priced as", "gap", "interval"], told.formats.map(each => [each.name, each.priced_as, each.gap, between([each.low, each.high])]))
+  paragraphs("price-said", told.warnings)
   lines("formats")
 }
 
