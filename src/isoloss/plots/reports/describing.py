@@ -30,11 +30,10 @@ class Told(Protocol):
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure of a page: its SVG, what it shows in words, its note, and the tables behind it."""
+    """A figure of a page: its SVG, its note in it, what it shows in words, the tables behind it."""
 
     svg: str
     label: str
-    caption: str
     tables: tuple[Section, ...]
 
 
@@ -145,7 +144,7 @@ def _drawn(value: object) -> Iterator[tuple[str, Figure | str]]:
 def _picture(figure: Figure, label: str, place: str) -> Picture:
     found = series_of(figure)
     svg = inline(figure._repr_svg_(), place, hover_of(found))
-    return Picture(svg, label, figure.caption, tuple(tables_of(found)))
+    return Picture(svg, label, tuple(tables_of(found)))
 
 
 def _file(origin: FileOrigin) -> Iterator[str]:

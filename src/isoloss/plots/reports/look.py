@@ -24,6 +24,7 @@ figcaption, .place { color: var(--faint); font-size: .875rem }
 pre { background: var(--shade); padding: .5rem .75rem; overflow-x: auto; white-space: pre-wrap;
   overflow-wrap: anywhere }
 summary { cursor: pointer; font-size: .875rem }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
 .opening { background: var(--best); border-left: 4px solid var(--link); padding: .5rem 1rem }
 .opening p { margin: .35rem 0 } .opening .said { font-weight: 600 }
 .warnings { padding-left: 1.2rem } dt { font-weight: 600 } dd { margin: 0 0 .5rem;
