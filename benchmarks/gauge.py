@@ -34,6 +34,8 @@ PLANNED = "w4 a4 g3~sr"
 #: Level of false alarms, the share of the tokens by which faults are to be found, parts of a run in
 #: which an expected gap is known, and runs that are made of others.
 ALARM, PART, SPANS, BOOTSTRAPS = 0.05, 0.25, 10, 200
+#: Share of a run whose mean the oracle looks at, once, knowing when.
+LOOKED = 0.05
 #: Training losses of each step by precision and seed.
 Losses = Mapping[tuple[str, int], np.ndarray]
 #: What was trained in place of the planned recipe, by what is wrong with it.
@@ -96,25 +98,39 @@ def report(losses: Losses) -> None:
     gaps = np.stack([losses[PLANNED, s] - losses["fp", s] for s in seeds])
     steps = gaps.shape[1]
     early = [_gauged(gaps[k], np.delete(gaps, k, 0), steps // 4) for k in range(len(seeds))]
-    added = float(np.median([e.smallest for e in early])) - float(gaps[:, steps // 4].mean())
+    least = np.array([e.smallest for e in early])
+    told = np.isfinite(least)
+    added = float(np.median(least[told])) - float(gaps[:, steps // 4].mean())
     print(
         f"{SIZE} params, {steps} steps of {SEQUENCES} sequences, planned {PLANNED}; expected of a "
         f"seed: mean and spread of the gap over the other {len(seeds) - 1} seeds without a fault, "
         f"by tenths of the run; level of false alarms {ALARM:.0%}.\n"
     )
     head = ["fault", "seeds", "adds (later half)", f"found by {PART:.0%} of the tokens",
-            "found by the end", "share of the tokens when found, median"]  # fmt: skip
+            "found by the end", "share of the tokens when found, median",
+            f"spreads of seeds that it lies off at {PART:.0%}, and at the end",
+            f"one look at {PART:.0%} finds"]  # fmt: skip
     print(table(head, list(_faults(losses, seeds, gaps))), "\n")
     print(
+        f"One look: a test that knows when to look, once, at the mean of {LOOKED:.0%} of the run, "
+        "and mean and spread of seeds without a fault exactly, with 5% false alarms: a test of the "
+        "height of the gap that looks all along cannot do better. What lies off by less than two "
+        "spreads of seeds is not found by the losses of one run.\n"
+    )
+    print(
         f"A gap of {added:+.3f} nats beyond the expected one would have been found by {PART:.0%} "
-        "of the tokens (median over seeds); what adds less is not told from rounding there.\n"
+        f"of the tokens (median over {told.sum()} of {len(told)} seeds, whose rows wander too "
+        "little to be found by themselves); what adds less is not told from rounding there.\n"
     )
     own = [_is_alarm(_gauged(gaps[k], np.delete(gaps, k, 0))) for k in range(len(seeds))]
     drawn = [_is_alarm(_gauged(each, gaps)) for each in _spliced(gaps, BOOTSTRAPS)]
+    normal = [_is_alarm(_gauged(*_normal(gaps, k))) for k in range(BOOTSTRAPS)]
     rows = [
         ["trained, each beside the others", len(own), sum(own), share(own)],
         ["made of tenths of those, drawn by seed", len(drawn), sum(drawn), share(drawn)],
-    ]
+        ["normal, mean and covariance over steps of those, each beside as many others",
+         len(normal), sum(normal), share(normal)],
+    ]  # fmt: skip
     print(table(["runs without a fault", "runs", "alarms", "share"], rows), "\n")
     print(
         "Runs that are made of others keep the noise within a tenth of a run and lose what a seed "
@@ -158,7 +174,21 @@ def _faults(losses: Losses, seeds: Sequence[int], gaps: np.ndarray) -> Iterator[
         yield [name, len(own), f"{added.mean():+.3f} +- {error:.3f}",
                f"{sum(e <= PART for e in at)} of {len(own)}",
                f"{sum(map(math.isfinite, at))} of {len(own)}",
-               f"{middle:.0%}" if math.isfinite(middle) else "not found"]  # fmt: skip
+               f"{middle:.0%}" if math.isfinite(middle) else "not found",
+               *_oracle(wrong, gaps)]  # fmt: skip
+
+
+def _oracle(wrong: np.ndarray, gaps: np.ndarray) -> tuple[str, str]:
+    """How far runs lie off in spreads of seeds, and how many one look finds."""
+    steps = gaps.shape[1]
+    width, ends = int(LOOKED * steps), (int(PART * steps), steps)
+    seen = [gaps[:, end - width : end].mean(1) for end in ends]
+    off = [
+        (wrong[:, end - width : end].mean(1) - each.mean()) / each.std(ddof=1)
+        for end, each in zip(ends, seen, strict=True)
+    ]
+    found = int((off[0] >= stats.norm.ppf(1 - ALARM)).sum())
+    return " and ".join(f"{each.mean():+.1f}" for each in off), f"{found} of {len(wrong)}"
 
 
 def _gauged(gap: np.ndarray, others: np.ndarray, rows: int | None = None) -> Gauge:
@@ -188,6 +218,14 @@ def _spliced(gaps: np.ndarray, count: int) -> Iterator[np.ndarray]:
     spans = np.array_split(np.arange(steps), SPANS)
     for _ in range(count):
         yield np.concatenate([gaps[draw.integers(seeds), span] for span in spans])
+
+
+def _normal(gaps: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """One run and as many others as there are, of the mean and covariance over steps of seeds."""
+    count, draw = len(gaps), np.random.default_rng(seed)
+    weights = draw.normal(size=(count + 1, count)) / math.sqrt(count - 1)
+    made = gaps.mean(0) + weights @ (gaps - gaps.mean(0))
+    return made[0], made[1:]
 
 
 def _is_worse(found: Gauge) -> bool:

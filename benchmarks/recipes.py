@@ -1,11 +1,12 @@
 """Recipes of training in four bits: which operand, rounded how, makes the gap grow with tokens; and
 what a decayed rate, and a change to full precision, do to it.
 
-``python -m benchmarks.recipes [STORE [SEEDS [SIZE [oscillating]]]]``: trains what the store lacks,
-then reports; three seeds of 20k params take about two hours of a core, and go on where they were
-stopped (0 seeds: a report of what there is). Every run is scored as trained and, where its forward
-pass is rounded, in full precision too: the second is damage to training alone. With `oscillating`,
-also the share of weights whose code leaves and comes back within a few steps (Nagel et al. 2022).
+``python -m benchmarks.recipes [STORE [SEEDS [SIZE [oscillating|write]]]]``: trains what the store
+lacks, then reports; three seeds of 20k params take about two hours of a core, and go on where they
+were stopped (0 seeds: a report of what there is). Every run is scored as trained and, where its
+forward pass is rounded, in full precision too: the second is damage to training alone. With
+`oscillating`, also the share of weights whose code leaves and comes back within a few steps (Nagel
+et al. 2022); with `write`, the bundled table recipes2026 of stores with commas between.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from isoloss.lm.training import Job, Trainer
 from isoloss.lm.training.recipe import Schedule
 from isoloss.runs import Grid, Runs, read
 
+TABLE = Path(__file__).parents[1] / "src/isoloss/runs/tables/recipes2026.parquet"
 #: Tokens a param, on one trajectory at a constant rate, each with a branch that decays.
 LENGTHS = (10, 40, 160)
 SCHEDULES: tuple[Schedule, ...] = ("constant", "wsd")
@@ -61,6 +63,9 @@ CHANGED, PERCENTS, CHANGED_LENGTHS = "w4 a4", (50, 70, 80, 90), (40, 160)
 
 def main(store: str = "", seeds: int = 3, size: str = "20k", more: str = "") -> None:
     """Train what is missing, and report."""
+    if more == "write":
+        write(store)
+        return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(store) if store else Path(folder) / "recipes.db"
         measured(path, seeds, size)
@@ -85,6 +90,15 @@ def measured(path: Path, seeds: int, size: str) -> None:
                     schedule=SCHEDULES, lr=RATE,
                 )  # fmt: skip
                 train(grid, post=post, store=path, workers=1)
+
+
+def write(stores: str) -> None:
+    """The runs of some stores as the table that isoloss bundles, each once."""
+    whole, *others = (read(store).usable for store in stores.split(","))
+    for more in others:
+        whole += more.take([key not in set(whole["key"]) for key in more["key"]])
+    whole.with_columns(source=TABLE.stem).save(TABLE, force=True)
+    print(f"wrote {len(whole)} rows to {TABLE.name}")
 
 
 def _by_scoring(precisions: Sequence[str]) -> Iterator[tuple[list[str], tuple[str, ...]]]:

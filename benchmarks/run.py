@@ -69,12 +69,14 @@ PAGES: Mapping[str, Mapping[str, str]] = {
     },
     "scores": {
         "forecasts": "Frozen forecasts, scored",
+        "arena": "Laws on trial",
     },
     "lm": {
         "synthetic_language": "The synthetic language",
         "gptq": "GPTQ beside rounding to nearest",
         "training_speed": "Speed of quantised training",
         "cell_speed": "Many precisions as one batched model",
+        "several_devices": "One run on several devices",
         "sweep_of_72": "72 runs on two cores",
         "own_modules": "Modules of one's own, killed and fitted beside the decoder",
         "atlas": "An atlas of checkpoints",
@@ -98,7 +100,7 @@ TITLES = {
     "linear": "linear regression",
     "fits": "fits",
     "plans": "plans",
-    "scores": "forecasts",
+    "scores": "forecasts and laws on trial",
     "lm": "language models",
     "papers": "claims of the papers",
     "house": "the package",

@@ -24,9 +24,13 @@ def test_two_laws_on_a_table(shell, table: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("hoffmann2022",), "error: 'hoffmann2022' has no dozen runs that were trained in several"),
+        (("hoffmann2022",), "error: 'hoffmann2022' has no dozen runs that were rounded in"),
         (("quest2025", "--protocol", "x"), "error: unknown protocol 'x'"),
         (("quest2025", "--law", "x"), "error: unknown law 'x'"),
+        (
+            ("quest2025", "--target", "x"),
+            "error: targets is ['x']; give a list of 'loss' and 'gap'",
+        ),
         (("quest2025", "--plot", "x.txt"), "error: cannot write 'x.txt': accepted endings"),
     ],
 )

@@ -105,6 +105,18 @@ def test_a_cell_is_trained_from_the_command_line(shell) -> None:
     ) == (1, True)
 
 
+def test_a_run_on_one_rank_is_trained_from_the_command_line(shell) -> None:
+    line = ("train", "--params", "4k", "--tokens", "8k", "--sequences", "4", "--precision", "w3 a3")
+    ranks = (*line, "--parallel", "fsdp", "--store", "ranks.db")
+    result = shell(*ranks, "--micro-batches", "2", "-o", "ranks.csv")
+    assert result.exit_code == 0, result.stderr
+    row = pl.read_csv("ranks.csv").row(0, named=True)
+    assert (row["parallel"], row["micro_batches"], row["ranks"]) == ("fsdp", 2, 1)
+    assert "1 row of 1 task" in shell(*ranks, "--micro-batches", "2", "--dry-run").stdout
+    assert "give --parallel ddp" in shell(*line, "--micro-batches", "2").stderr
+    assert "or train with --parallel ddp" in shell(*ranks, "--post", "w3").stderr
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [

@@ -101,8 +101,16 @@ REFUSED: dict[str, tuple[Call, str]] = {
         "workers is 0; accepted is a whole number from 1 on",
     ),
     "train executor": (
-        lambda m: train(GRID, executor="ray"),
-        "executor is 'ray'; accepted is an Executor",
+        lambda m: train(GRID, executor="rya"),
+        "unknown engine 'rya'; did you mean 'ray'",
+    ),
+    "train no executor": (
+        lambda m: train(GRID, executor=4),
+        "executor is 4; accepted is an executor of concurrent.futures, anything with submit",
+    ),
+    "train shard": (
+        lambda m: train(GRID, shard="17/16"),
+        "shard is '17/16'; accepted is a number of a count, such as 3/16",
     ),
     "train cells": (
         lambda m: train(GRID, cells="yes"),

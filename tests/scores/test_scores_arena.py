@@ -7,13 +7,25 @@ import numpy as np
 import polars as pl
 import pytest
 
-from isoloss.fits import as_sample, split
-from isoloss.laws import LAWS, preset, register
+from isoloss.fits import FitError, as_sample, fit, mean_gaps, split, trial
+from isoloss.laws import LAWS, gap_law, preset, register
 from isoloss.plots import plot
 from isoloss.runs import Runs
-from isoloss.scores import BASELINES, PROTOCOLS, Arena, ScoreError, Told, arena, load, trained
-from isoloss.scores.contests.entering import _rms
+from isoloss.scores import (
+    BASELINES,
+    GAP_BASELINES,
+    PROTOCOLS,
+    Arena,
+    ScoreError,
+    Told,
+    arena,
+    load,
+    on_trial,
+    trained,
+)
+from isoloss.scores.contests.entering import _of_target, _rms
 from isoloss.scores.contests.entrants import average
+from isoloss.scores.contests.protocols import NEXT_TOKENS, splits
 
 WORTH = {"bf16": 1.0, "w4": 0.7, "w3": 0.45, "w8": 0.97}
 
@@ -31,7 +43,7 @@ def table(seed: int = 0) -> Runs:
 
 @pytest.fixture(scope="module")
 def found() -> Arena:
-    return arena({"mine": table()}, ["frantar2025", "chinchilla"])
+    return arena({"mine": table()}, ["frantar2025", "chinchilla"], targets=["loss"])
 
 
 def test_the_right_law_stands_first(found: Arena) -> None:
@@ -127,8 +139,10 @@ def test_a_law_that_is_registered_enters_by_itself(
     from isoloss.scores.contests import entering
 
     entered = []
-    monkeypatch.setattr(entering, "of_law", lambda law, *_: entered.append(law.name) or "not tried")
-    arena({"mine": table()}, protocols=["largest size"])
+    monkeypatch.setattr(
+        entering, "of_law", lambda law, sample, rows: entered.append(law.name) or "not tried"
+    )
+    arena({"mine": table()}, protocols=["largest size"], targets=["loss"])
     assert own_law in entered
     assert len(entered) > 15
     assert {"chinchilla", "kumar2024"} <= {*entered}
@@ -162,13 +176,21 @@ def test_what_is_refused() -> None:
         arena({}, ["chinchilla"])
     with pytest.raises(ScoreError, match="laws is 'chinchilla'; give a list"):
         arena({"mine": table()}, "chinchilla")
+    for wrong in ("gap", ["gaps"], []):
+        with pytest.raises(ScoreError, match="give a list of 'loss' and 'gap'"):
+            arena({"mine": table()}, ["chinchilla"], targets=wrong)  # type: ignore[arg-type]
 
 
 def test_protocols_that_hold_out_the_same_runs_are_one_contest() -> None:
     frame = table().frame()
     sizes = dict(zip((2e7, 5e7, 1e8, 2e8), (1e9, 2e9, 5e9, 1e10), strict=True))
     line = frame.filter(pl.col("tokens") == pl.col("params").replace_strict(sizes))
-    found = arena({"line": Runs.from_frame(line)}, ["frantar2025"], ["largest size", "longest run"])
+    found = arena(
+        {"line": Runs.from_frame(line)},
+        ["frantar2025"],
+        ["largest size", "longest run"],
+        targets=["loss"],
+    )
     assert {e.protocol for e in found.entrants} == {"largest size"}
     assert found.same == ("line: longest run holds out the runs of largest size",)
     assert found.same[0] in str(found)
@@ -182,3 +204,140 @@ def test_the_average_is_of_laws_that_fit_and_holds_their_spread() -> None:
     assert found.log_loss == pytest.approx([1.1])
     assert found.error == pytest.approx([np.hypot(0.1, 0.1)])
     assert average([mute]).log_loss == pytest.approx([1.4])
+
+
+def test_the_next_token_count_is_told_by_all_below_it() -> None:
+    sample = as_sample(table())
+    rows = splits(sample, NEXT_TOKENS)
+    tokens = sample.runs["tokens"]
+    assert [set(tokens[each.test].tolist()) for each in rows] == [{5e9}, {1e10}]
+    assert [set(tokens[each.train].tolist()) for each in rows] == [{1e9, 2e9}, {1e9, 2e9, 5e9}]
+    alone = as_sample(Runs.from_frame(table().frame().filter(
+        (pl.col("tokens") < 5e9) | (pl.col("precision") == "w4"))))  # fmt: skip
+    assert splits(alone, NEXT_TOKENS) == []
+    assert PROTOCOLS["next token count"].rule(alone) is None
+
+
+def test_a_law_predicts_each_count_from_its_own_fit() -> None:
+    found = arena({"mine": table()}, ["frantar2025"], ["next token count"], targets=["loss"])
+    (law,) = [e for e in found.entrants if e.kind == "law"]
+    sample = as_sample(table())
+    missed = []
+    for rows in splits(sample, NEXT_TOKENS):
+        held, _ = trial(preset("frantar2025"), sample, rows, draws=40, starts=8)
+        missed += np.log(sample.loss[rows.test] / held.prediction.loss).tolist()
+    assert law.runs == len(missed) == 32
+    assert law.error == pytest.approx(float(np.sqrt(np.mean(np.square(missed)))))
+
+
+def test_a_trial_is_the_hold_out_of_a_fit() -> None:
+    sample = as_sample(table())
+    held, fitted = trial(
+        preset("frantar2025"), sample, split(sample, "largest"), draws=40, starts=8
+    )
+    whole = fit("frantar2025", table(), holdout="largest", draws=40, starts=8)
+    assert whole.held_out is not None
+    assert held.prediction.low == pytest.approx(whole.held_out.prediction.low)
+    assert held.prediction.loss == pytest.approx(whole.held_out.prediction.loss)
+    assert fitted.log_rmse == pytest.approx(whole.fitted.log_rmse)
+
+
+def gapped(seed: int = 0) -> Runs:
+    """Runs of which a gap falls as a power of tokens, on a base that laws of gaps need not know."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for n in (2e7, 5e7, 1e8, 2e8):
+        for d in (1e9, 2e9, 5e9, 1e10):
+            base = 3.0 + 0.2 * rng.normal()
+            for p, gap in (("bf16", 0.0), ("w4", 0.05), ("w3", 0.2), ("w2", 0.8)):
+                told = gap * (d / 1e9) ** 0.3 * (n / 2e7) ** -0.2 * np.exp(0.01 * rng.normal())
+                rows.append({"params": n, "tokens": d, "precision": p, "loss": base + told})
+    return Runs.from_frame(pl.DataFrame(rows))
+
+
+def test_gaps_are_predicted_where_losses_are_not() -> None:
+    found = arena({"mine": gapped()}, ["dremov2025"], ["longest run"])
+    assert {e.target for e in found.entrants} == {"loss", "gap"}
+    (law,) = [e for e in found.contest("mine", "longest run", "gap") if e.kind == "law"]
+    assert law.name == "gap of dremov2025"
+    assert law.error < 0.05
+    assert {e.name for e in found.contest("mine", "longest run", "gap")} >= set(GAP_BASELINES)
+    worse = [e.error for e in found.contest("mine", "longest run", "gap") if e.kind == "baseline"]
+    assert law.error <= min(worse) + 0.02
+    assert min(e.error for e in found.contest("mine", "longest run")) > 0.02
+    assert "Which law for what: gaps" in str(found)
+
+
+def test_a_table_of_gaps_is_on_trial_by_gaps_alone() -> None:
+    found = arena({"mine": mean_gaps(gapped())}, ["dremov2025"], ["longest run"])
+    whole = arena({"mine": gapped()}, ["dremov2025"], ["longest run"], targets=["gap"])
+    assert {e.target for e in found.entrants} == {"gap"}
+    assert [e.error for e in found.entrants] == pytest.approx([e.error for e in whole.entrants])
+
+
+def test_baselines_of_gaps() -> None:
+    sample = as_sample(mean_gaps(gapped()))
+    rows = split(sample, "most_tokens")
+    seen, new = sample.take(rows.train), sample.take(rows.test)
+    frame = seen.runs.frame()
+    constant = GAP_BASELINES["constant gap"](seen, new)
+    nearest = GAP_BASELINES["nearest gap"](seen, new)
+    for k, row in enumerate(new.runs.frame().iter_rows(named=True)):
+        same = frame.filter(pl.col("precision") == row["precision"])
+        assert constant.log_loss[k] == pytest.approx(np.log(same["loss"].to_numpy()).mean())
+        beside = same.filter((pl.col("params") == row["params"]) & (pl.col("tokens") == 5e9))
+        assert nearest.log_loss[k] == pytest.approx(np.log(beside["loss"][0]))
+    unseen = as_sample(gapped().where(precision="w4"))
+    without = sample.take(np.flatnonzero(sample.runs["precision"] != "w4"))
+    told = GAP_BASELINES["constant gap"](without, unseen).log_loss
+    w3 = without.runs.where(precision="w3")["loss"]
+    assert told == pytest.approx(np.log(w3).mean())  # the nearest in 2^-bits
+
+
+def test_a_law_without_gaps_says_so() -> None:
+    sample = as_sample(mean_gaps(gapped()))
+    with pytest.raises(FitError, match="'gap of chinchilla' is not tried: it has no gap for"):
+        trial(gap_law(preset("chinchilla")), sample, split(sample, "largest"))
+
+
+def test_laws_of_gaps_that_are_fitted_alike_enter_once() -> None:
+    names = [law.name for law in _of_target(list(LAWS.values()), "gap")]
+    assert {"gap of chinchilla", "gap of error", "error2026"} <= {*names}
+    assert not {"gap of epoch2024", "gap of chinchilla_tied"} & {*names}  # neither has any
+    assert not {"error2026", "error_trained2026"} & {
+        law.name for law in _of_target(list(LAWS.values()), "loss")
+    }
+
+
+def test_rows_rounded_after_training_are_on_trial() -> None:
+    frame = gapped().frame()
+    served = pl.col("precision").replace({p: f"bf16 -> {p}" for p in ("w4", "w3", "w2")})
+    after = frame.with_columns(precision=served)
+    alone = on_trial("mine", Runs.from_frame(after))
+    assert [*alone] == ["mine"]
+    assert len(alone["mine"]) == len(frame)
+    both = on_trial("mine", Runs.from_frame(pl.concat([frame, after]).unique()))
+    assert [*both] == ["mine", "mine after training"]
+    assert not any("->" in each for each in both["mine"]["precision"])
+    assert all("->" in each for each in both["mine after training"].usable["precision"])
+    assert on_trial("mine", table().where(precision="bf16")) == {}
+
+
+def test_gaps_of_weights_alone_are_a_contest_of_their_own() -> None:
+    frame = gapped().frame()
+    both = frame.filter(pl.col("precision") == "w3").with_columns(precision=pl.lit("w3 a8"))
+    mixed = Runs.from_frame(pl.concat([frame, both]))
+    found = arena({"mine": mixed}, ["frantar2025"], ["longest run"], targets=["gap"])
+    held = {e.table: e.runs for e in found.entrants}
+    assert held == {"mine": 16, "mine, weights alone": 12}
+
+
+def test_a_law_of_too_many_constants_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    from isoloss.scores.contests import entrants
+
+    sample = as_sample(table())
+    rows = [split(sample, "largest")]
+    monkeypatch.setattr(entrants, "MOST_CONSTANTS", 7)
+    said = entrants.of_law(preset("frantar2025"), sample, rows)  # five and one a precision
+    assert said == "law 'frantar2025' has 8 constants; up to 7 are tried"
+    assert isinstance(entrants.of_law(preset("chinchilla"), sample, rows), Told)

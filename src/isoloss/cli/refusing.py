@@ -26,6 +26,7 @@ SPOKEN = (
     (r"\bas stored=", "with --stored"),
     (r"\bas corpus=\.\.\.", "with --corpus"),
     (r"\bcorpus='([^']+)'", r"--corpus \1"),
+    (r"\bparallel='(\w+)'", r"--parallel \1"),
     (r"\btrained_on='(\w+)'", r"--trained-on \1"),
 )
 

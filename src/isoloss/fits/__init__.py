@@ -48,7 +48,7 @@ from isoloss.fits.evidence import (
     rollout,
     split,
 )
-from isoloss.fits.fitting import fit
+from isoloss.fits.fitting import fit, trial
 from isoloss.fits.gauging import Crossing, Expectation, Found, Gauge, PairedLogs, gauge
 from isoloss.fits.identify import Along, join_ridges
 from isoloss.fits.paired_gaps import (
@@ -58,8 +58,10 @@ from isoloss.fits.paired_gaps import (
     Growth,
     PrecisionGap,
     ScheduleEffects,
+    Target,
     gap_table,
     gaps,
+    is_gaps,
     mean_gaps,
     schedule_effects,
 )
@@ -101,12 +103,12 @@ __all__ = [
     "Found", "GapTable", "Gaps", "Gauge", "Growth", "HeldOut", "HiddenBend", "LackOfFit", "LeftOut",
     "Noise", "Objective", "PairedLogs", "Points", "PrecisionGap", "Prediction", "Profile",
     "ResidualLoss", "ResultWarning", "Rule", "Sample", "ScheduleEffects", "Section", "Split",
-    "Standing", "Units", "Update", "View", "WarningKind", "as_sample", "asked_of", "by_law",
-    "compare", "draw_runs", "ends_in_words", "fit", "gap_table", "gaps", "gauge", "html",
-    "interval_in_words", "is_aligned", "join_ridges", "law_form", "law_sections", "leave_out",
-    "load", "log_slopes", "loss_in_words", "mean_gaps", "most_epochs", "predict", "profile",
-    "profile_prediction", "repetition_warnings", "rollout", "save", "schedule_effects",
-    "share_in_words", "shipped_fit", "split", "text", "too_many_epochs", "update", "views",
+    "Standing", "Target", "Units", "Update", "View", "WarningKind", "as_sample", "asked_of",
+    "by_law", "compare", "draw_runs", "ends_in_words", "fit", "gap_table", "gaps", "gauge", "html",
+    "interval_in_words", "is_aligned", "is_gaps", "join_ridges", "law_form", "law_sections",
+    "leave_out", "load", "log_slopes", "loss_in_words", "mean_gaps", "most_epochs", "predict",
+    "profile", "profile_prediction", "repetition_warnings", "rollout", "save", "schedule_effects",
+    "share_in_words", "shipped_fit", "split", "text", "too_many_epochs", "trial", "update", "views",
     "withholds",
 ]
 # fmt: on

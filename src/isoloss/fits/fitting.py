@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from isoloss.fits.arguments import check_fixed, check_inside_bounds
+from isoloss.fits.arguments import FitError, check_fixed, check_inside_bounds
 from isoloss.fits.doubt import (
     Discrepancy,
     LackOfFit,
@@ -25,6 +25,7 @@ from isoloss.fits.doubt import (
     with_discrepancy,
 )
 from isoloss.fits.evidence import (
+    Errors,
     Facts,
     HeldOut,
     HoldOut,
@@ -40,7 +41,7 @@ from isoloss.fits.evidence import (
 )
 from isoloss.fits.identify import Identified, widened
 from isoloss.fits.law_arguments import LawLike, law_to_fit
-from isoloss.fits.paired_gaps import Target, check_target, gaps_of, laws_of, runs_of
+from isoloss.fits.paired_gaps import Target, check_target, gapless, gaps_of, laws_of, runs_of
 from isoloss.fits.result import Fit
 from isoloss.fits.sample import Sample, as_sample, excluded_by_reason
 from isoloss.fits.settings import Callback, Settings, settings
@@ -48,7 +49,7 @@ from isoloss.fits.solve import SQUARES, STUDENT, Objective, Optimum, optimise
 from isoloss.fits.solving import Solved, solved_on, with_bases
 from isoloss.fits.units import of_rows, units_of
 from isoloss.fits.unseen_parts import rounding_of
-from isoloss.laws import Array, Box, Law, holes_of
+from isoloss.laws import Array, Box, Law, holes_of, is_gap_law
 from isoloss.runs import Runs
 
 
@@ -146,6 +147,51 @@ def fit_checked(
     if solved is None:
         solved = solved_on(law, sample.take(rows.train) if rows is not None else sample, asked)
     return _assemble(runs, sample, rows, solved, asked)
+
+
+def trial(
+    law: Law,
+    sample: Sample,
+    rows: Split,
+    *,
+    draws: int = 400,
+    starts: int = 24,
+    level: float = 0.9,
+    seed: int = 0,
+) -> tuple[HeldOut, Errors]:
+    """The hold-out of a fit alone, without the rest of its evidence and the time that it takes.
+
+    Parameters
+    ----------
+    law
+        A law of losses, or of gaps (`isoloss.laws.gap_law`) where the sample is of `mean_gaps`.
+    sample
+        All usable runs.
+    rows
+        Which are fitted, and which are predicted.
+    draws, starts, level, seed
+        As `fit` takes them.
+
+    Returns
+    -------
+    HeldOut
+        What a fit with this hold-out has as ``held_out``.
+    Errors
+        Of the fitted rows.
+
+    Raises
+    ------
+    FitError, DomainError
+        As `fit`, and where a law of gaps has none for a precision of the sample.
+    """
+    asked = settings("student", None, draws, None, starts, level, seed, None)
+    if is_gap_law(law) and (why := gapless(law, sample.runs)) is not None:
+        raise FitError(f"law {law.name!r} is not tried: {why}")
+    solved = solved_on(law, sample.take(rows.train), asked)
+    train, optimum = solved.train, solved.optimum
+    lack = lack_of_fit(optimum.problem, optimum.theta, train.clusters)
+    held = _held_out(solved, _beyond(solved, lack), sample.take(rows.test), rows.rule, asked)
+    return held, errors_of(train.loss, optimum.law.loss(train.x))
 
 
 def _held_out(

@@ -56,6 +56,7 @@ from isoloss.lm.rounding import GradientRule, register_rule
 from isoloss.lm.shape import ModelError, model_of
 from isoloss.lm.sweeps import foreseen, train
 from isoloss.lm.tasks import TrainedModule, TrainingTask, hub_task, next_token_loss, train_task
+from isoloss.lm.torchrun import leads
 from isoloss.lm.training import (
     Checkpoint,
     CheckpointError,
@@ -75,7 +76,7 @@ __all__ = [
     "Predictions", "Recipe", "RoundedTwiceWarning", "RoundingErrors", "Scaled", "Sensitivity",
     "Text", "TextError", "TextWarning", "Trained", "TrainedModule", "TrainingTask", "UntoldWarning",
     "Windows", "allocate_bits", "checkpoints_of", "corpus_of", "degradation", "evaluate",
-    "fake_quantise", "foreseen", "gguf_arguments", "hub_task", "llmcompressor_recipe",
+    "fake_quantise", "foreseen", "gguf_arguments", "hub_task", "leads", "llmcompressor_recipe",
     "load_checkpoint", "load_hub", "model_of", "next_token_loss", "post_key", "post_precision",
     "post_run", "quantise", "quantised", "register_method", "register_rule", "rounding_errors",
     "sensitivity", "train", "train_one", "train_task", "windows",

@@ -55,6 +55,13 @@ def model_of(params: float | str, vocab: int = 256, tied: bool = False) -> Decod
         The size is too small for the ladder, or its training state does not fit in memory, that of
         the roomiest device.
     """
+    found = ladder(params, vocab, tied)
+    check_memory(found, available=max(map(free_memory, devices())))
+    return found
+
+
+def ladder(params: float | str, vocab: int = 256, tied: bool = False) -> Decoder:
+    """What `model_of` gives, whether or not it can be trained here."""
     wanted = number(params)
     if wanted < SMALLEST:
         raise ModelError(
@@ -71,18 +78,17 @@ def model_of(params: float | str, vocab: int = 256, tied: bool = False) -> Decod
         ffn = max(1, round(rest / (each * step))) * step
         if abs(each * ffn - rest) <= TOLERANCE * wanted:
             break
-    found = Decoder(layers, width, width // head_dim, vocab, ffn=ffn, tied=tied)
-    check_memory(found, available=max(map(free_memory, devices())))
-    return found
+    return Decoder(layers, width, width // head_dim, vocab, ffn=ffn, tied=tied)
 
 
 def training_bytes(
-    shape: Decoder, batch: int = 0, members: int = 1, dtype: str = "float32"
+    shape: Decoder, batch: int = 0, members: int = 1, dtype: str = "float32", shards: int = 1
 ) -> float:
     """About the bytes that training takes: weights, gradients and moments, and what a batch of
     tokens leaves to go back.
 
-    members: models trained at once, each of which then has its weights twice; dtype: of products.
+    members: models trained at once, each of which then has its weights twice; dtype: of products;
+    shards: ranks that share out weights, gradients and moments.
 
     A token leaves about 18 widths and 8 feed-forward widths a layer, and four rows of logits, all
     float32: the peak of float32 training at 1M, 10M and 30M params, batches of 1k to 16k tokens,
@@ -90,7 +96,9 @@ def training_bytes(
     .61 of those bytes (counted at 1M and 10M params).
     """
     left = shape.layers * (18 * shape.width + 8 * (shape.ffn or 0)) + 4 * shape.vocab
-    weights = TRAINING_BYTES + (4 if members > 1 else 0) + CAST_BYTES[dtype]
+    weights = TRAINING_BYTES / shards + (4 if members > 1 else 0) + CAST_BYTES[dtype]
+    if shards > 1:  # what is rounded, or cast, of gathered weights stays until the way back
+        weights += 4
     return float(members * (shape.params * weights + LEFT_BYTES[dtype] * batch * left))
 
 
@@ -103,13 +111,14 @@ def check_memory(
     *,
     device: str = "cpu",
     dtype: str = "float32",
+    shards: int = 1,
 ) -> None:
     """Raise ModelError if training on batches of so many tokens takes more memory than is free.
 
     members: models that a worker trains at once; device: whose memory it is, which all workers
-    share; dtype: of products.
+    share; dtype: of products; shards: ranks that share out weights, gradients and moments.
     """
-    needed = workers * training_bytes(shape, batch, members, dtype)
+    needed = workers * training_bytes(shape, batch, members, dtype, shards)
     free = free_memory(device) if available is None else available
     if needed > free:
         where = "" if device == "cpu" else f" on {device}"

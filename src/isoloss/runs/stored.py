@@ -117,6 +117,25 @@ def insert(base: sqlite3.Connection, task: str, row: Packed, path: Path) -> None
     base.execute(f"UPDATE rows SET {CHECKSUM} = ? WHERE key = ?", taken)
 
 
+def packed_rows(path: Path) -> list[tuple[str, Packed]]:
+    """The finished rows of a store as it keeps them, each after the key of its task, in order.
+
+    Raises StoreError as `stored_frame` does.
+    """
+    stored_frame(path)
+    with reading(path) as base:
+        extras: dict[str, dict[str, Any]] = {}
+        for key, name, value in base.execute("SELECT key, name, value FROM extras ORDER BY rowid"):
+            extras.setdefault(key, {})[name] = value
+        return [
+            (
+                row["task"],
+                Packed(row["key"], {n: row[n] for n in NAMES}, extras.get(row["key"], {})),
+            )
+            for row in _rows(base, "NULL")
+        ]
+
+
 def check_whole(base: sqlite3.Connection, path: Path) -> None:
     """Raise StoreError for a file whose pages do not hold together: it would give fewer rows, and
     say nothing.

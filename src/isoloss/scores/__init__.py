@@ -8,6 +8,7 @@ value), `ledgers` and `ledger_files` (a folder of forecasts as a chain of hashes
 
 from isoloss.scores.contests import (
     BASELINES,
+    GAP_BASELINES,
     PROTOCOLS,
     Arena,
     Entrant,
@@ -15,6 +16,7 @@ from isoloss.scores.contests import (
     Told,
     arena,
     known_tables,
+    on_trial,
     trained,
 )
 from isoloss.scores.distribution import PROBABILITIES, interval_score, log_score
@@ -28,6 +30,7 @@ from isoloss.scores.scoring import score
 
 __all__ = [
     "BASELINES",
+    "GAP_BASELINES",
     "PROBABILITIES",
     "PROTOCOLS",
     "Arena",
@@ -49,6 +52,7 @@ __all__ = [
     "ledger",
     "load",
     "log_score",
+    "on_trial",
     "score",
     "trained",
 ]

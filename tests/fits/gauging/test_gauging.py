@@ -207,10 +207,31 @@ def test_a_log_that_is_not_there(tmp_path: Path) -> None:
         read_log(tmp_path / "control.jsonl", {"time": "t"})
 
 
-def test_a_gap_that_began_too_late_for_the_test_is_said() -> None:
-    beside = gauge(
-        log(np.where(np.arange(ROWS) < 305, 0.0, 1.0)), CONTROL, expected=0.0, error=0.01
-    )
+def test_a_limit_that_lay_below_from_the_start_is_said() -> None:
+    found = gauge(log(0.2, noise=0.002), CONTROL, limit=0.05)
+    assert found.crossing is not None
+    assert found.crossing.high == found.crossing.since
+    assert "gap of 0.05: the gap lay above it from the start (before " in str(found)
+
+
+def test_more_than_was_planned_is_said() -> None:
+    found = gauge(log(0.2), CONTROL, planned=ROWS * BATCH / 2)
+    assert "600000 tokens were seen and 300000 planned; shares are of all logged" in str(found)
+    assert found.paired.whole == ROWS * BATCH
+    assert "planned;" not in str(gauge(log(0.2), CONTROL, planned=2 * ROWS * BATCH))
+
+
+def test_a_gap_that_began_late_is_found_or_said() -> None:
+    begun = np.arange(ROWS) < 305
+    late = gauge(log(np.where(begun, 0.0, 1.0)), CONTROL, expected=0.0, error=0.01)
+    assert late.verdict == "worse than rounding explains"
+    assert late.found is not None
+    assert 305 * BATCH < late.found.tokens < 380 * BATCH
+    least = gauge(log(0.0), CONTROL, expected=0.0, error=0.01)
+    assert 0 < least.smallest < least.smallest_late < 0.1
+    beside = gauge(log(np.where(begun, 0.0, 0.029), noise=0.03), CONTROL, expected=0.0, error=0.01)
     assert beside.verdict == "as predicted"
     assert "the later half alone lies above what is expected" in str(beside)
-    assert "the later half alone" not in str(gauge(log(0.02), CONTROL, expected=0.02, error=0.004))
+    assert "the later half alone lies" not in str(
+        gauge(log(0.02), CONTROL, expected=0.02, error=0.004)
+    )

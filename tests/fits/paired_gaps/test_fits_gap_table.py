@@ -202,6 +202,23 @@ def test_tables_without_pairs_are_refused(rows: list[Any], message: str) -> None
         gap_table(table(SMALL), level=2)
 
 
+def test_partners_that_the_table_cannot_tell_apart_are_said() -> None:
+    """A held and a decayed reference, and nothing in the table that says which is which."""
+    rows = [(1e5, 1e6, "fp", 0, 3.0), (1e5, 1e6, "fp", 0, 2.8), (1e5, 1e6, "w3", 0, 3.1)]
+    found = gap_table(table(rows))
+    assert found.cells[0].mean == pytest.approx(0.2)
+    assert (found.pooled, found.absent) == (1, ("schedule", "lr_peak"))
+    assert "1 gaps are to the mean of several runs at the reference" in str(found)
+    assert "(it has no schedule, lr_peak)" in str(found)
+    apart = [row | {"schedule": s} for row, s in zip(
+        [dict(zip(("params", "tokens", "precision", "seed", "loss"), r, strict=True))
+         for r in rows], ("constant", "wsd", "wsd"), strict=True)]  # fmt: skip
+    told = gap_table(Runs.from_frame(pl.DataFrame(apart)))
+    assert told.cells[0].mean == pytest.approx(0.3)
+    assert told.pooled == 0
+    assert "mean of several" not in str(told)
+
+
 def test_runs_without_a_gap_are_counted_by_the_reason() -> None:
     rows = [(1e6, 2e7, "fp", 3.0), (1e6, 2e7, "w4", 3.1), (2e6, 2e7, "w4", 3.0)]
     table = pl.DataFrame(rows, schema=["params", "tokens", "precision", "loss"], orient="row")

@@ -26,6 +26,7 @@ from isoloss.runs.database import store_file as database_module
 from isoloss.runs.sweeps import crew as crew_module
 from isoloss.runs.sweeps import progress as progress_module
 from isoloss.runs.sweeps import working as working_module
+from isoloss.runs.sweeps.engines import driver as driver_module
 from isoloss.runs.sweeps.progress import Progress, Standing
 from isoloss.runs.sweeps.watch import ClaimLost
 
@@ -399,7 +400,8 @@ def test_a_failure_in_another_sweep_is_not_tried_again_in_this_one(tmp_path):
 
 
 def test_work_that_another_sweep_took_over_stops(tmp_path, monkeypatch):
-    monkeypatch.setattr(working_module, "BEAT", 0.01)
+    for module in (working_module, driver_module):
+        monkeypatch.setattr(module, "BEAT", 0.01)
     store, stopped = Store(tmp_path / "runs.db"), []
 
     def work(watch):
@@ -413,12 +415,14 @@ def test_work_that_another_sweep_took_over_stops(tmp_path, monkeypatch):
                 raise
         row(watch)
 
-    found = sweep([one_row("a", work)], store.path, executor=Inline(), show=False)
+    with threads(1) as pool:
+        found = sweep([one_row("a", work)], store.path, executor=pool, show=False)
     assert (stopped, found.done) == (["yes"], 1)
 
 
 def test_the_store_hears_how_far_the_work_is(tmp_path, monkeypatch):
-    monkeypatch.setattr(working_module, "BEAT", 0.01)
+    for module in (working_module, driver_module):
+        monkeypatch.setattr(module, "BEAT", 0.01)
     store, heard = Store(tmp_path / "runs.db"), []
 
     def work(watch):
@@ -427,7 +431,8 @@ def test_the_store_hears_how_far_the_work_is(tmp_path, monkeypatch):
             heard.append(store.tasks()[0])
         row(watch)
 
-    sweep([one_row("a", work, flops=4.0)], store.path, executor=Inline(), show=False)
+    with threads(1) as pool:
+        sweep([one_row("a", work, flops=4.0)], store.path, executor=pool, show=False)
     assert (heard[-1].share, heard[-1].loss, heard[-1].live) == (0.25, 4.5, True)
     after = store.tasks()[0]
     assert (after.share, after.loss, after.state) == (1.0, 4.5, "done")

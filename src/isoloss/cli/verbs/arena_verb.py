@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,7 +21,7 @@ def arena(
         typer.Argument(
             metavar="TABLE",
             help=f"{A_TABLE}.",
-            show_default="every public table of training in several precisions that can be read",
+            show_default="every public table of several precisions that can be read",
         ),
     ] = None,
     law: Annotated[
@@ -38,25 +38,38 @@ def arena(
         typer.Option(
             "--protocol",
             metavar="NAME,...",
-            help="What is held out: 'largest size', 'longest run', 'lowest bits', 'unseen format'.",
+            help="What is held out: 'largest size', 'longest run', 'lowest bits', 'unseen format', "
+            "'next token count'.",
             show_default="all",
+        ),
+    ] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--target",
+            metavar="WHAT,...",
+            help="What is predicted: 'loss', or 'gap', the mean over seeds of a loss less that at "
+            "the reference.",
+            show_default="both",
         ),
     ] = None,
     saving: Saving,
 ) -> None:
     """Put laws on trial: every law, their average and baselines predict the same held-out runs.
 
-    Errors of log loss with their errors, log scores and coverage, and which law to use for what.
-    Of a table the runs that were rounded in training alone are used, under their commonest
-    schedule.
+    Errors of log losses and log gaps with their errors, log scores and coverage, and which law to
+    use for what. Of a table the runs that were rounded in training alone are used, under their
+    commonest schedule, and the gaps of those that were rounded after training.
     """
     check_target(saving.output, RESULTS, saving.force)
     check_target(saving.drawing, FIGURES, saving.force)
+    asked: Any = listed(target, "--target")
     found = il.scores.arena(
         _tables(tables or []),
         listed(law, "--law") or None,
         listed(protocol, "--protocol") or None,
-        callback=lambda each: say(f"{each.table}, {each.protocol}: {each.name}"),
+        targets=asked or ("loss", "gap"),
+        callback=lambda each: say(f"{each.target}, {each.table}, {each.protocol}: {each.name}"),
     )
     keep_result(found, saving.output, saving.force)
     if saving.drawing is not None:
@@ -71,15 +84,17 @@ def arena(
 def _tables(names: list[str]) -> dict[str, il.Runs]:
     """The tables that are meant, each with the rows that laws are tried on."""
     if not names:
-        found, left_out = il.scores.known_tables()
+        known, left_out = il.scores.known_tables()
         for name, why in left_out.items():
             say(f"left out {name}: {why}")
-        return found
-    read = {name: il.scores.trained(il.read(name)) for name in names}
-    for name, rows in read.items():
-        if rows is None:
-            raise Refused(f"'{name}' has no dozen runs that were trained in several precisions")
-    return {name: rows for name, rows in read.items() if rows is not None}
+        return known
+    found: dict[str, il.Runs] = {}
+    for name in names:
+        rows = il.scores.on_trial(name, il.read(name))
+        if not rows:
+            raise Refused(f"'{name}' has no dozen runs that were rounded in training, or after it")
+        found |= rows
+    return found
 
 
 #: Shown below the help and on the page of commands, and run by the tests.

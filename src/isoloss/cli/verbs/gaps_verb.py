@@ -99,6 +99,8 @@ def of_gaps(found: GapTable) -> dict[str, Any]:
             {"precision": precision, "exponent": name, **asdict(slope)}
             for (precision, name), slope in found.differences.items()
         ],
+        "left_out": found.left_out,
+        "to_means_of_several_references": found.pooled,
     }
 
 

@@ -185,10 +185,11 @@ def of_gauge(found: Gauge) -> dict[str, Any]:
         "whole": found.paired.whole,
         "gap": {"mean": mean, "low": low, "high": high},
         "smallest_found": found.smallest,
+        "smallest_found_late": found.smallest_late,
         "crossing": None,
     }
     if found.crossing is not None:
-        names = ("limit", "tokens", "low", "high", "until")
+        names = ("limit", "tokens", "low", "high", "since", "until")
         told["crossing"] = {name: getattr(found.crossing, name) for name in names}
     if found.expected is not None and len(found.paired.tokens):
         ends = found.expected.at(found.paired.tokens[-1:])

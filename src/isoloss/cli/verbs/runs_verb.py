@@ -25,6 +25,7 @@ from isoloss.cli.arguments import (
 )
 from isoloss.cli.manual import Example
 from isoloss.cli.output import log_runs, say, show, show_json
+from isoloss.cli.refusing import Refused
 
 
 def runs(
@@ -53,12 +54,17 @@ def runs(
 ) -> None:
     """Say what tables of runs hold, which rows cannot be used, and how far the sweep of a store is.
 
+    Stores that are kept in a store (-o all.db) are joined, as those of shards.
+
     Without a table: the public tables that can be read by name, with their licences.
     """
     if not tables:
         _only_listing(reading, excluded, output, to)
         _list_tables(as_json)
         return
+    joins = output is not None and output.suffix.lower() in il.runs.STORES
+    if joins:
+        tables, output = _joined(tables, reading, excluded, output, force), None
     check_target(output, TABLES, force)
     if to is not None:
         il.runs.check_sendable(to)
@@ -81,6 +87,21 @@ def runs(
     else:
         show(sections(found, in_words(tables), every_reason=excluded) + task_sections(tables))
     log_runs(found, to)  # last: a server may fail
+
+
+def _joined(
+    tables: list[str], reading: Reading, excluded: bool, output: Path | None, force: bool
+) -> list[str]:
+    """Join stores in one, which is then told of."""
+    assert output is not None
+    if excluded or any(getattr(reading, option.name) for option in fields(Reading)):
+        raise Refused(
+            f"'{output}' is a store, which takes whole stores; for some of their rows give a "
+            f"table: -o {output.stem}.parquet"
+        )
+    store = il.runs.join_stores(tables, output, force)
+    say(f"joined {len(tables)} stores: {len(store.runs())} rows as {output}")
+    return [str(output)]
 
 
 def _only_listing(reading: Reading, excluded: bool, output: Path | None, to: str | None) -> None:

@@ -36,7 +36,10 @@ if TYPE_CHECKING:
 DRAWS = 200
 #: Words of the lists below, which the help shows without loading torch.
 SCHEDULES, DTYPES = ("cosine", "wsd", "constant"), ("float32", "bfloat16")
+PARALLEL = ("ddp", "fsdp")
 MODELS, TRAINING, SWEEP, AFTER = "What is trained", "How", "The sweep", "When all is done"
+CLUSTER = "Beyond one machine"
+RUNS = Path("runs.db")
 
 
 @dataclass(frozen=True)
@@ -176,7 +179,7 @@ class Sweeping:
             rich_help_panel=SWEEP,
             help="File that keeps every run (.db); rerunning resumes, finished runs are skipped.",
         ),
-    ] = Path("runs.db")
+    ] = RUNS
     keep: Annotated[
         Path | None,
         typer.Option(
@@ -193,7 +196,7 @@ class Sweeping:
             "--workers",
             min=1,
             rich_help_panel=SWEEP,
-            help="Processes of one thread each.",
+            help="Processes of one thread each; with --on, calls or jobs at once.",
             show_default="one a core, or one for a GPU",
         ),
     ] = None
@@ -207,6 +210,27 @@ class Sweeping:
             show_default=False,
         ),
     ] = False
+    parallel: Annotated[
+        str | None,
+        typer.Option(
+            "--parallel",
+            metavar="KIND",
+            rich_help_panel=SWEEP,
+            help="Train each run on all processes that torchrun started "
+            f"({', '.join(PARALLEL)}): torchrun --nproc-per-node 8 -m isoloss train ...",
+            show_default=False,
+        ),
+    ] = None
+    micro_batches: Annotated[
+        int | None,
+        typer.Option(
+            "--micro-batches",
+            min=1,
+            rich_help_panel=SWEEP,
+            help="With --parallel: parts of a batch, taken one after the other.",
+            show_default="1",
+        ),
+    ] = None
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -218,11 +242,100 @@ class Sweeping:
     ] = False
 
 
+@dataclass(frozen=True)
+class Beyond:
+    """Where the work is done, if not by this machine's own processes."""
+
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on",
+            metavar="ENGINE",
+            rich_help_panel=CLUSTER,
+            help="Who works: ray, ray:HOST:PORT, slurm, submitit-local (its stand-in), or your own "
+            "with --use.",
+            show_default="processes of this machine",
+        ),
+    ] = None
+    gpus_per_task: Annotated[
+        float,
+        typer.Option(
+            "--gpus-per-task",
+            min=0,
+            rich_help_panel=CLUSTER,
+            help="Devices of a task; Ray shares them out (.25).",
+            show_default="none",
+        ),
+    ] = 0
+    partition: Annotated[
+        str | None,
+        typer.Option(
+            "--partition",
+            metavar="NAME",
+            rich_help_panel=CLUSTER,
+            help="Slurm's queue.",
+            show_default="the site's",
+        ),
+    ] = None
+    time: Annotated[
+        str | None,
+        typer.Option(
+            "--time",
+            metavar="LIMIT",
+            rich_help_panel=CLUSTER,
+            help="Time limit of a job, as 4h; longer tasks go on in the next.",
+            show_default="1h",
+        ),
+    ] = None
+    sbatch: Annotated[
+        list[str] | None,
+        many(
+            "--sbatch",
+            "NAME=VALUE,...",
+            CLUSTER,
+            "Other options of sbatch, as account=lab,qos=low.",
+        ),
+    ] = None
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--folder",
+            metavar="FOLDER",
+            rich_help_panel=CLUSTER,
+            help="Folder for checkpoints that all workers share.",
+            show_default="beside the store",
+        ),
+    ] = None
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="K/N",
+            rich_help_panel=CLUSTER,
+            help="A part of the sweep in a store of its own, runs-K-of-N.db unless told; 'isoloss "
+            "runs runs-*-of-N.db -o runs.db' joins them.",
+            show_default=False,
+        ),
+    ] = None
+    price: Annotated[
+        float | None,
+        typer.Option(
+            "--price",
+            min=0,
+            metavar="MONEY",
+            rich_help_panel=CLUSTER,
+            help="Of a worker and hour, for --dry-run.",
+            show_default=False,
+        ),
+    ] = None
+
+
 def train(
     *,
     lists: Lists,
     teaching: Teaching,
     sweeping: Sweeping,
+    beyond: Beyond,
     law: Annotated[
         list[str] | None,
         typer.Option(
@@ -268,15 +381,23 @@ def train(
             sequences=teaching.sequences, validation=teaching.validation, device=teaching.device
         ),
         "post": post,
-        "store": sweeping.store,
+        "store": _store(sweeping.store, beyond.shard),
         "workers": sweeping.workers,
         "cells": sweeping.cells,
+        "parallel": sweeping.parallel,
+        "micro_batches": sweeping.micro_batches,
+        "executor": _engine(beyond, sweeping.workers),
+        "shard": beyond.shard,
     }
+    if not il.lm.leads():  # the first process of torchrun opens the store and tells all
+        if not sweeping.dry_run:
+            il.train(grid, keep=sweeping.keep, **how)
+        return
     if sweeping.dry_run:
-        show_text(f"{grid}\n\n{il.lm.foreseen(grid, **how)}")
+        show_text(f"{grid}\n\n{il.lm.foreseen(grid, price=beyond.price, **how)}")
         return
     wanted = il.lm.foreseen(grid, **how).rows
-    runs = il.train(grid, keep=sweeping.keep, **how)
+    runs = il.train(grid, keep=sweeping.keep, folder=beyond.folder, **how)
     if output is not None:
         say(f"saved {len(runs)} rows as {runs.save(output, force=force)}")
     # These need polars, which the help does not.
@@ -295,6 +416,38 @@ def train(
         say(f"drew {drawing}")
     if len(runs) < wanted:  # runs that failed were warned of, each with its reason
         raise typer.Exit(1)
+
+
+def _store(given: Path, shard: str | None) -> Path:
+    """The store that was named, or that of a shard."""
+    if shard is None or given != RUNS:
+        return given
+    number, count = il.runs.shard_numbers(shard)
+    return Path(f"runs-{number}-of-{count}.db")
+
+
+def _engine(beyond: Beyond, workers: int | None) -> Any:
+    """The engine of the options, None for this machine's own processes."""
+    more = listed(beyond.sbatch, "--sbatch") if beyond.sbatch else []
+    if wrong := next((each for each in more if "=" not in each), None):
+        raise typer.BadParameter(
+            f"{wrong!r} is no option with a value, such as account=lab", param_hint="--sbatch"
+        )
+    asked = il.runs.Asked(
+        at_once=workers,
+        gpus_per_task=beyond.gpus_per_task,
+        partition=beyond.partition,
+        time=beyond.time,
+        more=dict(each.split("=", 1) for each in more),
+    )
+    if beyond.on is not None:
+        return il.runs.engine_named(beyond.on, asked)
+    for name in ("gpus_per_task", "partition", "time", "sbatch", "folder"):
+        if getattr(beyond, name):
+            raise Refused(
+                f"--{name.replace('_', '-')} is for workers elsewhere; name an engine with --on"
+            )
+    return None
 
 
 def _grid(lists: Lists, teaching: Teaching) -> Any:

@@ -52,9 +52,10 @@ class Gauge:
         Mean of the later half of the rows and the ends of its interval, of this one look.
     expected
         The gap that is expected; None where the control alone was given.
-    smallest
-        The constant gap, nats per token, that would have been found by now if noise were as it is;
-        a fault that adds less is not told from rounding. NaN where none would.
+    smallest, smallest_late
+        The constant gap, nats per token, that would have been found by now if noise were as it is,
+        from the start and over the later half of the rows alone; a fault that adds less is not told
+        from rounding. NaN where none would.
     crossing
         Where the limit is crossed; None where none was given or blocks are too few.
     limit
@@ -71,6 +72,7 @@ class Gauge:
     gap: tuple[float, float, float]
     expected: Expectation | None
     smallest: float
+    smallest_late: float
     crossing: Crossing | None
     limit: float | None
     alarm: float
@@ -132,16 +134,16 @@ class Gauge:
         if self.found is None and low > self._above():
             yield (
                 "the later half alone lies above what is expected: a gap that began late, which "
-                "the test cannot find by now"
+                "the test has not found by now"
             )
-        if math.isnan(self.smallest):
-            yield "smallest gap from the start that would have been found by now: not known"
-        else:
-            yield (
-                "smallest gap from the start that would have been found by now: "
-                f"{signed(self.smallest, 4)} nats per token; one that begins after about a "
-                "third of what was seen is found late, after half of it not yet"
-            )
+        least = [
+            f"{signed(each, 4)} nats per token" if not math.isnan(each) else "not known"
+            for each in (self.smallest, self.smallest_late)
+        ]
+        yield (
+            f"smallest gap that would have been found by now: {least[0]} from the start, "
+            f"{least[1]} over the later half alone"
+        )
 
     def _above(self) -> float:
         """The upper end of what is expected by now; 0, no gap, where nothing is."""
@@ -156,15 +158,21 @@ class Gauge:
         if self.crossing is None:
             yield f"{head}: not held, fewer than {LEAST} blocks of steps"
             return
-        unit, until = self.paired.unit, self.crossing.until
+        unit, since, until = self.paired.unit, self.crossing.since, self.crossing.until
         at, low, high = (
-            f"beyond {compact(until)}" if math.isinf(each) else compact(each)
+            f"beyond {compact(until)}"
+            if math.isinf(each)
+            else f"before {compact(since)}"
+            if each <= since
+            else compact(each)
             for each in (self.crossing.tokens, self.crossing.low, self.crossing.high)
         )
         if math.isinf(self.crossing.low):
             yield f"{head}: not crossed up to {compact(until)} {unit}, ten times what was seen"
-            return
-        yield f"{head} crossed: {at} {unit} ({percent(self.level)} interval {low} to {high})"
+        elif self.crossing.high <= since:
+            yield f"{head}: the gap lay above it from the start (before {compact(since)} {unit})"
+        else:
+            yield f"{head} crossed: {at} {unit} ({percent(self.level)} interval {low} to {high})"
 
     def __str__(self) -> str:
         return text(self.sections())

@@ -141,7 +141,7 @@ def _gauged(
     for verdict, (sign, bound, share) in bounds.items():
         at = found_at(sign * (paired.gap - bound), share)
         if at is not None:
-            found.append(Found(verdict, float(paired.tokens[ends[at] - 1])))
+            found.append(Found(verdict, float(paired.tokens[at])))
     if paired.diverged is not None:
         found = [Found("diverged", paired.diverged)]
     first = _telling(found)
@@ -149,15 +149,18 @@ def _gauged(
     if said == "as predicted" and wanted is None:
         said = "no gap found"
     worse = next(iter(bounds.values()))
-    excess = smallest_found(paired.gap - worse[1], worse[2])
     last = len(paired.gap) - 1
+    high = float(worse[1][last]) if last >= 0 else math.nan
+    begins = (0, len(paired.gap) // 2)
+    least = [high + smallest_found(paired.gap - worse[1], worse[2], begin) for begin in begins]
     return Gauge(
         paired=paired,
         verdict=said if first is None else first.verdict,
         found=first,
         gap=_later_half(paired.gap, level),
         expected=wanted,
-        smallest=excess + float(worse[1][last]) if last >= 0 else math.nan,
+        smallest=least[0],
+        smallest_late=least[1],
         crossing=None if limit is None else _crossing(paired, wanted, limit, level),
         limit=limit,
         alarm=alarm,

@@ -104,9 +104,15 @@ def paired_logs(
     tokens = shared if not known else (seen[0][mine] if seen[0] is not None else known[0][theirs])
     ends = [float(at[-1]) for at in (known or [each for each in places if each is not None])
             if len(at)]  # fmt: skip
-    whole = max(ends) if planned is None else float(planned)
+    whole, more = max(ends), list[str]()
+    if planned is not None and len(tokens) and tokens[-1] > planned:
+        more = [
+            f"{tokens[-1]:g} {unit} were seen and {planned:g} planned; shares are of all logged"
+        ]
+    elif planned is not None:
+        whole = float(planned)
     gap = run.loss[mine] - control.loss[theirs]
-    notes = (*run.notes, *control.notes)
+    notes = (*run.notes, *control.notes, *more)
     broken = run.diverged
     if broken is not None and by == "step" and unit == "tokens" and len(shared):
         broken *= float(tokens[-1] / shared[-1])  # as many tokens a step as before

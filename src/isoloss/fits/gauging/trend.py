@@ -32,14 +32,16 @@ class Crossing:
         Where the trend crosses it; infinite where it does not within `until`.
     low, high
         Ends of the interval, infinite where it does not within `until`.
-    until
-        The tokens up to which it was looked for.
+    since, until
+        The tokens between which it was looked for: what is crossed at `since` lay above the limit
+        before.
     """
 
     limit: float
     tokens: float
     low: float
     high: float
+    since: float
     until: float
 
 
@@ -83,7 +85,7 @@ def crossing(
     reach = float(stats.t.ppf((1 + level) / 2, freedom)) * spread
     line = at @ values
     middle, low, high = (_first(grid, each >= limit) for each in (line, line + reach, line - reach))
-    return Crossing(limit, middle, low, high, until)
+    return Crossing(limit, middle, low, high, float(grid[0]), until)
 
 
 def _basis(tokens: Array, shape: Callable[[Array], Array] | None) -> Array:

@@ -34,7 +34,7 @@ def mean_gaps(runs: Sample | Runs | Any) -> Runs:
     Parameters
     ----------
     runs
-        Runs, what `isoloss.runs.read` takes, or a sample.
+        Runs, what `isoloss.runs.read` takes, or a sample; a table of gaps comes back as it is.
 
     Returns
     -------
@@ -48,6 +48,8 @@ def mean_gaps(runs: Sample | Runs | Any) -> Runs:
     FitError
         No run has a partner at the reference.
     """
+    if isinstance(runs, Runs) and is_gaps(runs):
+        return runs
     return as_gaps(gaps_of_runs(runs))
 
 

@@ -105,6 +105,11 @@ class GapTable:
         How many runs no gap is made of, by the reason.
     metric
         What the losses are: "nats" per token or "excess_risk".
+    pooled
+        How many gaps are to the mean of several runs at the reference that are equal in every
+        column of the table.
+    absent
+        Columns by which such runs might differ, which the table has not.
     """
 
     level: float
@@ -116,6 +121,8 @@ class GapTable:
     differences: dict[tuple[str, str], Slope]
     left_out: dict[str, int] = field(default_factory=dict)
     metric: str = "unknown"
+    pooled: int = 0
+    absent: tuple[str, ...] = ()
 
     def of(self, precision: str, schedule: str | None = None) -> PrecisionGap:
         """The gaps of one precision. Raises KeyError for one that the table lacks."""
@@ -131,6 +138,15 @@ class GapTable:
         """The report: costs in training and after it, how they grow, and cell by cell."""
         return [*self._stages(), *self._differences(), self._by_cell()]
 
+    def _pooled(self) -> Iterator[str]:
+        if self.pooled:
+            lacks = f" (it has no {', '.join(self.absent)})" if self.absent else ""
+            yield (
+                f"{self.pooled} gaps are to the mean of several runs at the reference that are "
+                f"equal in every column of the table{lacks}: repeats, or runs that differ in what "
+                "it does not say"
+            )
+
     def _stages(self) -> Iterator[Section]:
         unit = metric_of(self.metric)
         if math.isfinite(self.noise):
@@ -142,6 +158,7 @@ class GapTable:
         else:
             seeds = "one seed: neither the noise between seeds nor any error over them is known"
         missing = tuple(f"{count} left out: {why}" for why, count in self.left_out.items())
+        missing += tuple(self._pooled())
         for after, title in (
             (False, "What a precision costs in training"),
             (True, "What it costs after training"),

@@ -96,7 +96,7 @@ def gapless(law: Law, table: Runs) -> str | None:
     gap for, or None.
     """
     used = table.usable
-    sparsity = list(used["sparsity"])
+    sparsity = list(used["sparsity"]) if "sparsity" in used.columns else [None] * len(used)
     asked = list(dict.fromkeys(zip(used["precision"].tolist(), sparsity, strict=True)))
     x = as_inputs(1e8, 1e10, [p for p, _ in asked], sparsity=[s for _, s in asked])
     blind = [p for (p, _), seen in zip(asked, _has_gap(law, x).tolist(), strict=True) if not seen]

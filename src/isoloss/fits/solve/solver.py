@@ -131,12 +131,12 @@ def _walk(
     return end
 
 
+@np.errstate(all="ignore")  # walks leave the law's domain, and what is not finite is refused
 def _step(
     problem: Problem, slots: Slots, s: _State, lower: Array, upper: Array, tolerance: float
 ) -> tuple[Mask, Array]:
     """Move the state by one step, accepted or refused; which walks are done, scaled gradients."""
-    with np.errstate(all="ignore"):
-        _, gradient, hessian, metric = problem.derivatives(s.theta, slots)
+    _, gradient, hessian, metric = problem.derivatives(s.theta, slots)
     held = ((s.theta <= lower) & (gradient > 0)) | ((s.theta >= upper) & (gradient < 0))
     gradient = np.where(held, 0.0, gradient)
     scale = 1.0 / np.sqrt(np.maximum(metric, 1e-30 + 1e-14 * metric.max(axis=1, keepdims=True)))

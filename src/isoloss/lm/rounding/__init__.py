@@ -19,7 +19,7 @@ from isoloss.lm.rounding.gradient_rule import (
 )
 from isoloss.lm.rounding.learned_step import STEP_RATE, LearnedStep
 from isoloss.lm.rounding.many_grids import Grids, is_plain
-from isoloss.lm.rounding.operands import Operands, has_operands, operands_of
+from isoloss.lm.rounding.operands import Operand, Operands, has_operands, operands_of
 from isoloss.lm.rounding.parts import (
     ENDS,
     MATRICES,
@@ -34,9 +34,9 @@ from isoloss.lm.rounding.parts import (
 
 # fmt: off
 __all__ = [
-    "ENDS", "MATRICES", "STEP_RATE", "GradientRule", "Grids", "LearnedStep", "Operands", "Rounding",
-    "check_groups", "check_method", "check_precision", "check_steps", "check_tied", "filled_format",
-    "has_operands", "is_plain", "know_rules", "method_of", "operands_of", "own_rules",
-    "register_rule", "rounding_of", "rule_of", "without_method",
+    "ENDS", "MATRICES", "STEP_RATE", "GradientRule", "Grids", "LearnedStep", "Operand", "Operands",
+    "Rounding", "check_groups", "check_method", "check_precision", "check_steps", "check_tied",
+    "filled_format", "has_operands", "is_plain", "know_rules", "method_of", "operands_of",
+    "own_rules", "register_rule", "rounding_of", "rule_of", "without_method",
 ]
 # fmt: on

@@ -14,6 +14,7 @@ tokens for a.dw and g.dw. A row is what has one index of the other axis.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,12 +25,15 @@ from torch.nn import functional
 from isoloss.formats import OPERANDS, Precision, is_operand
 from isoloss.lm.rounding.parts import Rounding, names_operand, rounding_of
 
+#: A rounding, or what stands for one.
+Rounds = Callable[[Tensor, torch.Generator | None], Tensor]
+
 
 @dataclass(frozen=True)
 class Operand:
     """What is done to an operand that has a scope of its own; rounding: None for nothing."""
 
-    rounding: Rounding | None
+    rounding: Rounds | None
 
     def __call__(self, x: Tensor, random: torch.Generator | None, axis: int) -> Tensor:
         """x (rows, columns) rounded along an axis."""
@@ -47,7 +51,7 @@ class Operands:
     """
 
     own: dict[str, Operand]
-    g: Rounding | None
+    g: Rounds | None
 
     def product(
         self,

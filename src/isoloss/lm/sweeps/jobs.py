@@ -13,10 +13,10 @@ from isoloss.lm.after import Calibration, calibrated_methods, own_methods, post_
 from isoloss.lm.arguments import Posts, check_kind, posts_of
 from isoloss.lm.data import Corpus, corpus_of
 from isoloss.lm.rounding import own_rules
-from isoloss.lm.shape import ModelError, model_of
+from isoloss.lm.shape import ModelError, ladder, model_of
 from isoloss.lm.sweeps.kinds import AnyJob, kind_of
 from isoloss.lm.sweeps.shared_prefix import SharedPrefix
-from isoloss.lm.training import Job, Recipe, by_prefix, in_batches
+from isoloss.lm.training import Job, Parallel, Recipe, by_prefix, in_batches
 from isoloss.runs import Grid, Task, cores, number
 
 Grids = Grid | Mapping[str, Any] | Iterable[Grid | Mapping[str, Any]]
@@ -30,7 +30,10 @@ OF_RECIPE = tuple(
 
 
 def jobs_of(
-    grid: Grids, corpus: str | Path | Corpus = "synthetic", recipe: Recipe | None = None
+    grid: Grids,
+    corpus: str | Path | Corpus = "synthetic",
+    recipe: Recipe | None = None,
+    parallel: Parallel | None = None,
 ) -> list[Job]:
     """The different jobs of one or more grids, in their order. Raises as `train` does."""
     check_kind("recipe", recipe, (Recipe, type(None)), "a Recipe, or None")
@@ -39,7 +42,7 @@ def jobs_of(
     for each in grids_of(grid):
         check_lists(each, OF_MODEL, ("params",))
         for values in each:
-            job = _job(values, from_where, recipe or Recipe())
+            job = _job(values, from_where, recipe or Recipe(), parallel)
             found.setdefault(job.key, job)
     return list(found.values())
 
@@ -50,12 +53,15 @@ def tasks_of(
     """The tasks of a sweep: one for each shared prefix, or batched sweep of them, with its
     branches.
     """
-    return [_task(prefix) for prefix in _prefixes(jobs, post, keep, cells)]
+    return [_task(prefix) for prefix in prefixes_of(jobs, post, keep, cells)]
 
 
-def _prefixes(
+def prefixes_of(
     jobs: Sequence[AnyJob], post: Posts, keep: str | Path | None, cells: bool
 ) -> list[SharedPrefix]:
+    """The shared prefixes of jobs, or batched sweeps of them, with what their models are quantised
+    to. Raises as `train` does.
+    """
     wanted = tuple(posts_of(post))
     of_decoders = [job for job in jobs if isinstance(job, Job)]
     for job in of_decoders:  # refused before anything is trained, as those of a task have been
@@ -81,7 +87,7 @@ def checked_tasks(
     jobs: Sequence[AnyJob], post: Posts, keep: str | Path | None, workers: int | None, cells: bool
 ) -> list[Task]:
     """The tasks of jobs that fit into memory side by side."""
-    prefixes = _prefixes(jobs, post, keep, cells)
+    prefixes = prefixes_of(jobs, post, keep, cells)
     largest = max(prefixes, key=lambda prefix: prefix.memory)
     first = largest.jobs[0]
     at_once = min(workers or cores(), len(prefixes))
@@ -147,13 +153,17 @@ def check_lists(grid: Grid, of_model: tuple[str, ...], needed: tuple[str, ...]) 
             )
 
 
-def _job(values: Mapping[str, Any], corpus: Corpus, recipe: Recipe) -> Job:
-    shape = model_of(values["params"], corpus.vocab, bool(values.get("tied", False)))
+def _job(
+    values: Mapping[str, Any], corpus: Corpus, recipe: Recipe, parallel: Parallel | None
+) -> Job:
+    # What does not fit on one device may fit on several.
+    shape = (ladder if parallel else model_of)(
+        values["params"], corpus.vocab, bool(values.get("tied", False))
+    )
     tokens = values.get("tokens") or values["tokens_per_param"] * shape.non_embedding_params
     used = recipe_of(values, recipe)
-    return Job.of(
-        shape, number(tokens), values.get("precision", "fp"), corpus, used, values.get("seed", 0)
-    )
+    precision, seed = values.get("precision", "fp"), values.get("seed", 0)
+    return Job.of(shape, number(tokens), precision, corpus, used, seed, parallel)
 
 
 def recipe_of(values: Mapping[str, Any], recipe: Recipe) -> Recipe:

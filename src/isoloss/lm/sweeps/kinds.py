@@ -83,7 +83,9 @@ class OfDecoders:
         return finished(ended, job).run
 
     def columns(self, job: Job) -> dict[str, Any]:
-        """The batched sweep that it was trained in."""
+        """The batched sweep that it was trained in, or how it was shared out among ranks."""
+        if job.parallel is not None:
+            return {"parallel": job.parallel.kind, "micro_batches": job.parallel.micro_batches}
         return {"cell": job.cell} if job.cell else {}
 
     def after(

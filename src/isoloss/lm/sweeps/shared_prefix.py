@@ -8,7 +8,8 @@ precision and seed may be trained side by side as one batched model, which adds 
 order.
 
 Work is written down as it is done: each row when it is known, the states of prefix and branch every
-half a minute. Whoever takes the work up again, in whatever state, ends with the same rows.
+half a minute, and where the worker must leave. Whoever takes the work up again, in whatever state,
+ends with the same rows.
 """
 
 from __future__ import annotations
@@ -237,7 +238,7 @@ class _Training:
 
         def each(step: int, loss: float) -> None:
             self.watch.tell(min(1.0, (before + step) / total), loss)
-            if time.monotonic() - self.saved >= self.prefix.every:
+            if self.watch.leaving or time.monotonic() - self.saved >= self.prefix.every:
                 self._save(trainer, name)
 
         return each

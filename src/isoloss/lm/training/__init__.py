@@ -29,15 +29,24 @@ from isoloss.lm.training.one_run import (
     losses_of,
     train_one,
 )
+from isoloss.lm.training.parallel import KINDS, Parallel, parallel_of
 from isoloss.lm.training.recipe import Recipe
-from isoloss.lm.training.trainer import Each, Ended, Trainer, device_of, products_in
+from isoloss.lm.training.trainer import (
+    MOMENTS,
+    Each,
+    Ended,
+    Trainer,
+    batch_of,
+    device_of,
+    products_in,
+)
 
 # fmt: off
 __all__ = [
-    "EVALUATED_TOGETHER", "Checkpoint", "CheckpointError", "Each", "Ended", "Evaluation", "Job",
-    "OneJob", "Recipe", "Trained", "Trainer", "by_prefix", "device_of", "divergence", "ended_row",
-    "evaluate", "finished", "in_batches", "key_of", "load_checkpoint", "losses_of", "own_of",
-    "products_in", "read_checkpoint", "save_checkpoint", "save_model", "steps_of", "train_one",
-    "trainer_of",
+    "EVALUATED_TOGETHER", "KINDS", "MOMENTS", "Checkpoint", "CheckpointError", "Each", "Ended",
+    "Evaluation", "Job", "OneJob", "Parallel", "Recipe", "Trained", "Trainer", "batch_of",
+    "by_prefix", "device_of", "divergence", "ended_row", "evaluate", "finished", "in_batches",
+    "key_of", "load_checkpoint", "losses_of", "own_of", "parallel_of", "products_in",
+    "read_checkpoint", "save_checkpoint", "save_model", "steps_of", "train_one", "trainer_of",
 ]
 # fmt: on

@@ -20,6 +20,7 @@ from isoloss.lm.rounding import (
 )
 from isoloss.lm.shape import ModelError, check_memory
 from isoloss.lm.training.one_job import OneJob, by_prefix, key_of, own_of, steps_of
+from isoloss.lm.training.parallel import Parallel
 from isoloss.lm.training.recipe import Recipe
 from isoloss.runs import Decoder, Run, number
 
@@ -51,6 +52,9 @@ class Job(OneJob):
         The key of the batched sweep that it is trained in, None where it is trained alone. Products
         of a batched model are added up in another order, so a run in one is another run than the
         one alone.
+    parallel
+        How it is shared out among ranks, None where one process trains it; for the same reason part
+        of its key.
     """
 
     shape: Decoder
@@ -60,6 +64,7 @@ class Job(OneJob):
     recipe: Recipe
     seed: int = 0
     cell: str | None = None
+    parallel: Parallel | None = None
 
     @classmethod
     def of(
@@ -70,6 +75,7 @@ class Job(OneJob):
         corpus: Corpus,
         recipe: Recipe,
         seed: int = 0,
+        parallel: Parallel | None = None,
     ) -> Job:
         """The job that trains on `tokens` tokens, rounded to whole batches.
 
@@ -99,12 +105,13 @@ class Job(OneJob):
                 f"the model has {shape.vocab} tokens and the corpus {corpus.vocab}; make them equal"
             )
         batch, wanted = recipe.sequences * corpus.context, number(tokens)
-        check_memory(shape, batch, device=recipe.device, dtype=recipe.dtype)
+        if parallel is None:  # else that of each rank is looked at where they meet
+            check_memory(shape, batch, device=recipe.device, dtype=recipe.dtype)
         steps = steps_of(wanted, batch)
         check_steps(precision, steps)
         corpus.unique(steps * batch)
         corpus.validation(recipe.validation)  # a text may be too short for it
-        return cls(shape, steps, precision, corpus, recipe, seed)
+        return cls(shape, steps, precision, corpus, recipe, seed, parallel=parallel)
 
     @property
     def context(self) -> int:
@@ -128,6 +135,7 @@ class Job(OneJob):
             "seed": self.seed,
             **own_of(self.precision),
             **({"cell": self.cell} if self.cell else {}),
+            **({"parallel": self.parallel.settings} if self.parallel else {}),
         }
 
     @property

@@ -23,7 +23,8 @@ from isoloss.lm.training.recipe import Recipe
 #: Called after each step with the steps done and the loss.
 Each = Callable[[int, float], None]
 AModel = TypeVar("AModel")
-_MOMENTS = ("exp_avg", "exp_avg_sq")
+#: Moments of AdamW, by the name that torch has for them.
+MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,13 +113,13 @@ class Trainer:
             self._enter(step, steps)
             for group, peak in zip(self.optimiser.param_groups, self.peaks, strict=True):
                 group["lr"] = peak * recipe.rate(step, steps)
+            self.optimiser.zero_grad()
             # Weights stay in float32; autocast has products alone in the dtype of the recipe.
             with products_in(recipe, self.device):
                 loss = self._loss(step, recipe)
             self._note(loss)
             if self.over:
                 break
-            self.optimiser.zero_grad()
             self._backward(loss)
             self._update(recipe.clip)
             if each is not None:
@@ -192,7 +193,7 @@ class Trainer:
         """Copies of weights, moments, losses, random numbers and time, by name, on the CPU."""
         kept: dict[str, Tensor] = {f"model.{name}": p for name, p in self.model.named_parameters()}
         for name, p in self.model.named_parameters():
-            for moment in _MOMENTS:
+            for moment in MOMENTS:
                 kept[f"{moment}.{name}"] = self.optimiser.state.get(p, {}).get(
                     moment, torch.zeros_like(p)
                 )
@@ -209,7 +210,7 @@ class Trainer:
         for name, p in self.model.named_parameters():
             p.copy_(tensors[f"model.{name}"])
             state = {
-                moment: tensors[f"{moment}.{name}"].to(self.device).clone() for moment in _MOMENTS
+                moment: tensors[f"{moment}.{name}"].to(self.device).clone() for moment in MOMENTS
             }
             self.optimiser.state[p] = (
                 {"step": torch.tensor(float(self.step)), **state} if self.step else {}

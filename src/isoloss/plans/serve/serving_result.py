@@ -158,7 +158,8 @@ class ServingPlan:
         )
         notes = (
             f"gap in {metric_of(self.metric).unit} to the model as trained; "
-            f"intervals of {percent(self.level)} over laws and bootstrap replicates",
+            f"intervals of {percent(self.level)} over laws and bootstrap replicates, the gap their "
+            "mean; under a law's name what its own constants say",
             "critical tokens: beyond them training longer raises the loss as served, "
             "least to most over laws",
             *([NO_BASE] if not all(c.has_base for c in self.choices) else []),

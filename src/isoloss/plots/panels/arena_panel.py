@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from isoloss.fits import Target
 from isoloss.plots.drawing import draws
 from isoloss.plots.figure import Figure
 from isoloss.plots.look import INK, SMALL, WIDE, Sheet, settle
@@ -16,28 +17,43 @@ from isoloss.scores import Arena, Entrant
 
 #: Colour and marker of each kind of entrant.
 LOOKS = {"law": ("#0072B2", "o"), "average": ("#D55E00", "D"), "baseline": ("#9a9a9a", "s")}
-#: Names of the best that are written into a row, and the most contests of a figure.
-NAMED, MOST = 1, 20
+#: Names of the best that are written into a row, and the most contests of a column.
+NAMED, MOST = 1, 40
 
 
 @draws(Arena, "arena", "errors of laws and baselines in every contest", first=True)
 def arena_figure(found: Arena) -> Figure:
-    """A row for each contest; errors of log loss in percent, with one standard error."""
-    contests = list(dict.fromkeys((e.protocol, e.table) for e in found.entrants))[:MOST]
+    """A column for losses and one for gaps, a row for each contest; errors in percent, with one
+    standard error.
+    """
+    contests: dict[Target, list[tuple[str, str]]] = {}
+    for each in found.entrants:
+        place = each.protocol, each.table
+        if place not in contests.setdefault(each.target, []):
+            contests[each.target].append(place)
     legend = [
         (Line2D([], [], color=colour, marker=marker, linestyle=""), kind)
         for kind, (colour, marker) in LOOKS.items()
     ]
     caption = (
-        "Root mean square errors of the log loss of held-out runs, with one jackknife error "
-        f"over cells; the best of each is named. Made {found.made} by isoloss {found.version}."
+        "Root mean square errors of the logarithm of losses and gaps that were held out, with one "
+        f"jackknife error over cells; the best of each is named. Made {found.made} by isoloss "
+        f"{found.version}."
     )
-    height = 0.5 + 0.26 * len(contests)
-    canvas, grid = Sheet("Laws on held-out runs", caption, legend, WIDE, height).open()
-    axes = canvas.add_subplot(grid[0])
+    height = 0.5 + 0.26 * min(MOST, max(map(len, contests.values())))
+    width = WIDE * len(contests)
+    canvas, grid = Sheet("Laws on held-out runs", caption, legend, width, height).open(
+        columns=len(contests)
+    )
+    for column, (target, places) in enumerate(contests.items()):
+        _column(canvas.add_subplot(grid[column]), found, target, places[:MOST])
+    return Figure(settle(canvas), "arena", caption)
+
+
+def _column(axes: Axes, found: Arena, target: Target, places: list[tuple[str, str]]) -> None:
     errors: list[float] = []
-    for row, (protocol, table) in enumerate(contests):
-        told = [e for e in found.contest(table, protocol) if not e.why and e.error > 0]
+    for row, (protocol, table) in enumerate(places):
+        told = [e for e in found.contest(table, protocol, target) if not e.why and e.error > 0]
         errors += [100 * e.error for e in told]
         for each in told:
             colour, marker = LOOKS[each.kind]
@@ -46,9 +62,8 @@ def arena_figure(found: Arena) -> Figure:
                           marker=marker, markersize=3.0, elinewidth=0.5, alpha=0.8)  # fmt: skip
         _name(axes, row, told)
     log_axis(axes, "x", np.array(errors), plain_number, pad=0.12)
-    fixed(axes.yaxis, range(len(contests)), lambda k: "{}, {}".format(*contests[round(k)]))
-    axes.set(xlabel="error of log loss (%)", ylim=(len(contests) - 0.4, -0.8))
-    return Figure(settle(canvas), "arena", caption)
+    fixed(axes.yaxis, range(len(places)), lambda k: "{}, {}".format(*places[round(k)]))
+    axes.set(xlabel=f"error of log {target} (%)", ylim=(len(places) - 0.4, -0.8))
 
 
 def _name(axes: Axes, row: int, told: list[Entrant]) -> None:

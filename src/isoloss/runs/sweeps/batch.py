@@ -15,7 +15,8 @@ from dataclasses import replace
 
 from isoloss.runs.problems import StoreError
 from isoloss.runs.stored import Packed
-from isoloss.runs.sweeps.store import Ending, State, Store
+from isoloss.runs.sweeps.store import Store
+from isoloss.runs.sweeps.task import Ending, State
 from isoloss.runs.sweeps.watch import ClaimLost, Watch
 
 #: Seconds of work that may be done before it is written down.

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar, assert_never, get_args
+from typing import Any, TypeVar, assert_never, get_args
 
 from isoloss.files import shown, shown_value
 from isoloss.runs.database import CHECKSUM, COVERED, check, has_column, reading, writing
@@ -20,14 +20,14 @@ from isoloss.runs.problems import StoreError, StoreUnwritable
 from isoloss.runs.run import Run
 from isoloss.runs.stored import Packed, insert, present, stored_frame
 from isoloss.runs.sweeps.process_id import Owner
-from isoloss.runs.sweeps.task import Task
+from isoloss.runs.sweeps.task import ENDED, Ending, State, Task
 from isoloss.runs.table import Runs
 
 #: A claim is free again when its owner has not been heard of for so many seconds.
 STALE = 60.0
-State = Literal["waiting", "running", "done", "failed"]
 #: An attempt at a task, and how often it was heard of: what a claim that takes it over must name.
 Stamp = tuple[str | None, int]
+_THESE = "WHERE key IN (SELECT value FROM json_each(?))"
 _Made = TypeVar("_Made")
 
 
@@ -106,10 +106,12 @@ class Store:
         with reading(self.path) as base:
             return present(base, keys)
 
-    def tasks(self) -> list[TaskState]:
-        """Every task that a sweep was asked for, by label."""
+    def tasks(self, keys: Iterable[str] | None = None) -> list[TaskState]:
+        """Every task that a sweep was asked for, or those of these keys, by label."""
         with reading(self.path) as base:
-            return self._states(base, "ORDER BY label, key")
+            if keys is None:
+                return self._states(base, "ORDER BY label, key")
+            return self._states(base, f"{_THESE} ORDER BY label, key", json.dumps(list(keys)))
 
     def notes(self, after: int = 0) -> list[tuple[int, str, str]]:
         """What the workers said, as (number, key of the task, sentence), in order, above a
@@ -155,8 +157,7 @@ class Store:
         """
         with writing(self.path, make=False) as base:
             keys = [task.key for task in tasks]
-            where = "WHERE key IN (SELECT value FROM json_each(?))"
-            states = {each.key: each for each in self._states(base, where, json.dumps(keys))}
+            states = {each.key: each for each in self._states(base, _THESE, json.dumps(keys))}
             if absent := [task for task in tasks if task.key not in states]:
                 raise StoreUnwritable(
                     f"the store '{self.path}' no longer lists the task '{absent[0].label}': "
@@ -184,6 +185,18 @@ class Store:
             )
             return done.rowcount == 1
 
+    def beat_all(self, claims: Mapping[str, str]) -> set[str]:
+        """Note that the owners of claims (by task) live; the tasks whose claim still holds."""
+        with writing(self.path, make=False) as base:
+            held = "claim = ? AND state = 'running'"
+            base.executemany(
+                f"UPDATE tasks SET beats = beats + 1, beat = ? WHERE key = ? AND {held}",
+                [(time.time(), key, claim) for key, claim in claims.items()],
+            )
+            running = f"SELECT key, claim FROM tasks {_THESE} AND state = 'running'"
+            found = base.execute(running, (json.dumps(list(claims)),))
+            return {key for key, claim in found if claims[key] == claim}
+
     def end(
         self,
         key: str,
@@ -196,14 +209,18 @@ class Store:
         self.settle([Ending(key, (), state, reason, trace)], claim)
 
     def settle(self, endings: Sequence[Ending], claim: str) -> dict[str, str | None]:
-        """Write what was done under a claim, all in one transaction, each task for itself.
+        """Write what was done under a claim, as `settle_all` does."""
+        return self.settle_all([(ending, claim) for ending in endings])
+
+    def settle_all(self, endings: Iterable[tuple[Ending, str]]) -> dict[str, str | None]:
+        """Write what was done, each under its claim, all in one transaction, each task for itself.
 
         What could not be written, by task: None where the claim no longer holds, so that nothing of
         it is kept; else why a row was refused, which is how the task has failed.
         """
         problems: dict[str, str | None] = {}
         with writing(self.path, make=False) as base:
-            for ending in endings:
+            for ending, claim in endings:
                 held = "key = ? AND claim = ? AND state = 'running'"
                 ours = base.execute(f"SELECT 1 FROM tasks WHERE {held}", (ending.key, claim))
                 if ours.fetchone() is None:
@@ -219,7 +236,7 @@ class Store:
                     state: State = "running" if ending.state == "running" else "failed"
                     ending = replace(ending, state=state, reason=str(error))
                 base.execute("RELEASE one")
-                base.execute(f"UPDATE tasks SET {_ENDED} WHERE {held}", ending.values(claim))
+                base.execute(f"UPDATE tasks SET {ENDED} WHERE {held}", ending.values(claim))
         return problems
 
     def release(self, keys: Iterable[str], claim: str) -> None:
@@ -296,49 +313,6 @@ class Store:
         counts = Counter(task.state for task in self.tasks())
         said = ", ".join(f"{count} {state}" for state, count in counts.items()) or "none"
         return f"store {self.path}, tasks: {said}"
-
-
-@dataclass(frozen=True)
-class Ending:
-    """What was done of a task since it was last written down: rows, and how it ended.
-
-    Attributes
-    ----------
-    key
-        The task's.
-    rows
-        Finished rows to keep.
-    state
-        How it ended; "running" where it goes on.
-    reason, trace
-        Why it failed.
-    loss, seconds
-        The loss as told last, and work that was not counted yet.
-    """
-
-    key: str
-    rows: tuple[Packed, ...]
-    state: State = "running"
-    reason: str | None = None
-    trace: str | None = None
-    loss: float | None = None
-    seconds: float = 0.0
-
-    def values(self, claim: str) -> tuple[Any, ...]:
-        """What `_ENDED` asks for, and whose task it is."""
-        ended, failed = self.state != "running", self.state == "failed"
-        return (
-            *(self.state, not ended or failed, ended, time.time(), self.reason, self.trace),
-            *(self.state, self.loss, self.seconds, self.key, claim),
-        )
-
-
-# A failure keeps its claim: its name tells this attempt from others.
-_ENDED = (
-    "state = ?, claim = CASE WHEN ? THEN claim END, owner = CASE WHEN ? THEN NULL ELSE owner END, "
-    "beats = beats + 1, beat = ?, reason = ?, traceback = ?, share = CASE WHEN ? = 'done' THEN 1 "
-    "ELSE share END, loss = coalesce(?, loss), seconds = seconds + ?"
-)
 
 
 def _is_free(state: TaskState, over: Stamp | None) -> bool:

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from concurrent.futures import Executor
 from pathlib import Path
 
 from isoloss.files import used
 from isoloss.runs.problems import StoreError
 from isoloss.runs.stored import STORES
 from isoloss.runs.sweeps.crew import Crew, cores
+from isoloss.runs.sweeps.engines import Driver, Engine, Pool, Submits, engine_for
 from isoloss.runs.sweeps.progress import Progress
 from isoloss.runs.sweeps.store import Store
 from isoloss.runs.sweeps.swept import Swept
@@ -26,7 +26,8 @@ def sweep(
     store: str | Path,
     *,
     workers: int | None = None,
-    executor: Executor | None = None,
+    executor: Submits | Engine | str | None = None,
+    folder: str | Path | None = None,
     show: bool = True,
     keep: bool = False,
 ) -> Swept:
@@ -43,9 +44,15 @@ def sweep(
     store
         The file of the store (.db, .sqlite), made where there is none.
     workers
-        Processes of one thread each; by default as many as the cores that this process may use.
+        Processes of one thread each; by default as many as the cores that this process may use. Of
+        an executor, the calls under way at once.
     executor
-        Takes the place of these processes; its owner shuts it down.
+        Takes the place of these processes: an executor of `concurrent.futures`, anything with
+        ``submit`` whose calls have ``result`` and ``done``, or an engine, such as ``Ray()``, or the
+        name of one ("ray"). Its workers may be on other machines: none of them opens the store.
+    folder
+        Where the tasks' folders are, if not beside the store: one that all workers of an executor
+        share, so that another goes on where one died.
     show
         Show progress on stderr.
     keep
@@ -62,18 +69,26 @@ def sweep(
         A task cannot be run as it is, the store cannot be used, or its disk is full; what is
         finished is kept.
     """
+    if executor is None and folder is not None:
+        raise StoreError(
+            f"folder is '{folder}' and there is no executor; leave it out: workers of this machine "
+            "keep theirs beside the store"
+        )
+    engine = None if executor is None else engine_for(executor, workers)
     path = Path(store).absolute()  # workers may work elsewhere
     listed = _checked(tasks, path, workers)
-    state = UnderWay(listed, Store(path), Orders(path, uuid.uuid4().hex, keep, used()))
-    already = state.begin(own=executor is None)
+    shared = None if folder is None else Path(folder).absolute()
+    orders = Orders(path, uuid.uuid4().hex, keep, used(), shared)
+    state = UnderWay(listed, Store(path), orders)
+    already = state.begin(own=engine is None)
     if state.waiting:
         with Progress(show) as progress:
-            if executor is None:
+            if engine is None:
                 size = min(workers or cores(), len(state.waiting))
                 with Crew(size, state.needs_main) as crew:
-                    state.run(crew, size, progress)
+                    state.run(Pool(crew, size, state.orders), progress)
             else:
-                state.run(executor, len(listed), progress)
+                state.run(Driver(engine, state.store, state.orders), progress)
     state.tidy()
     runs = state.store.runs(key for task in listed for key in task.rows)
     return Swept(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from isoloss.files import displayed
 from isoloss.runs.numbers import compact
+from isoloss.runs.sweeps.engines import Sizing, sizing
 from isoloss.runs.sweeps.store import Store, TaskState
 from isoloss.runs.sweeps.task import Task
 from isoloss.runs.table import Runs
@@ -80,6 +81,8 @@ class Outlook:
     seconds
         The time left; None while the store holds nothing finished from which to learn how fast this
         goes.
+    sized
+        Hours, places and money by the times of finished tasks, one by one; None without any.
     """
 
     store: Path
@@ -91,6 +94,7 @@ class Outlook:
     memory: float
     workers: int
     seconds: float | None
+    sized: Sizing | None = None
 
     def __str__(self) -> str:
         if self.done == self.tasks:
@@ -100,6 +104,9 @@ class Outlook:
             if self.seconds is None
             else f"about {span(self.seconds)}"
         )
+        if self.sized is not None and self.sized.low is not None and self.sized.high is not None:
+            low, high = (span(3600 * each) for each in (self.sized.low, self.sized.high))
+            time += f", {low} to {high} in nine of ten draws from {self.sized.measured} tasks"
         memory = f"{self.memory / 1e9:.3g} GB" if self.memory else "unknown"
         return "\n".join(
             [
@@ -109,13 +116,18 @@ class Outlook:
                 f"FLOPs   {compact(self.flops) if self.flops else 'unknown'} to do",
                 f"memory  {memory} for {self.workers} at once",
                 f"time    {time}",
+                *(self.sized.lines() if self.sized is not None else ()),
             ]
         )
 
 
-def outlook(tasks: Sequence[Task], store: str | Path, workers: int = 1) -> Outlook:
+def outlook(
+    tasks: Sequence[Task], store: str | Path, workers: int = 1, price: float | None = None
+) -> Outlook:
     """What a sweep of the tasks on a store would take; the store need not be there, and is not
     made.
+
+    workers: how many work at once; price: money for one and an hour.
     """
     path = Path(store)
     there = Store(path).present(key for task in tasks for key in task.rows)
@@ -129,7 +141,13 @@ def outlook(tasks: Sequence[Task], store: str | Path, workers: int = 1) -> Outlo
     )
     rows = sum(len(task.rows) for task in tasks)
     done = len(tasks) - len(left)
-    return Outlook(path, len(tasks), done, rows, len(there), flops, sum(at_once), workers, seconds)
+    measured = [(each.flops, each.seconds) for each in states if each.state == "done"]
+    sized = sizing(
+        measured, {t.key: t.flops * (1 - shares.get(t.key, 0.0)) for t in left}, workers, price
+    )
+    return Outlook(
+        path, len(tasks), done, rows, len(there), flops, sum(at_once), workers, seconds, sized
+    )
 
 
 def time_left(states: Sequence[TaskState], left: dict[str, float], workers: int) -> float | None:

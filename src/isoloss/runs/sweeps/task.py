@@ -1,13 +1,17 @@
-"""A task, the unit of claim and resume of a sweep."""
+"""A task, the unit of claim and resume of a sweep, and what is written down of its work."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from isoloss.files import checked_name
 from isoloss.runs.problems import StoreError
+from isoloss.runs.stored import Packed
+
+State = Literal["waiting", "running", "done", "failed"]
 
 
 @dataclass(frozen=True)
@@ -45,3 +49,49 @@ class Task:
 
     def __post_init__(self) -> None:
         checked_name(self.key, "task key", StoreError)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What was done of a task since it was last written down: rows, and how it ended.
+
+    Attributes
+    ----------
+    key
+        The task's.
+    rows
+        Finished rows to keep.
+    state
+        How it ended; "running" where it goes on.
+    reason, trace
+        Why it failed.
+    loss, seconds
+        The loss as told last, and work that was not counted yet.
+    share
+        The share that is done, where it goes on; None leaves it as it was.
+    """
+
+    key: str
+    rows: tuple[Packed, ...]
+    state: State = "running"
+    reason: str | None = None
+    trace: str | None = None
+    loss: float | None = None
+    seconds: float = 0.0
+    share: float | None = None
+
+    def values(self, claim: str) -> tuple[Any, ...]:
+        """What `ENDED` asks for, and whose task it is."""
+        ended, failed = self.state != "running", self.state == "failed"
+        return (
+            *(self.state, not ended or failed, ended, time.time(), self.reason, self.trace),
+            *(self.state, self.share, self.loss, self.seconds, self.key, claim),
+        )
+
+
+# A failure keeps its claim: its name tells this attempt from others.
+ENDED = (
+    "state = ?, claim = CASE WHEN ? THEN claim END, owner = CASE WHEN ? THEN NULL ELSE owner END, "
+    "beats = beats + 1, beat = ?, reason = ?, traceback = ?, share = CASE WHEN ? = 'done' THEN 1 "
+    "ELSE coalesce(?, share) END, loss = coalesce(?, loss), seconds = seconds + ?"
+)

@@ -7,14 +7,16 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from collections.abc import Hashable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
+from itertools import islice
 from types import FrameType
 
 from isoloss.runs.database import gone, held
 from isoloss.runs.problems import StoreError, StoreUnwritable
-from isoloss.runs.sweeps.crew import Crew, needs_main
-from isoloss.runs.sweeps.deaths import Deaths, how_ended
+from isoloss.runs.sweeps.crew import needs_main
+from isoloss.runs.sweeps.deaths import Deaths
+from isoloss.runs.sweeps.engines import Hands, Landed
 from isoloss.runs.sweeps.folders import remove_empty, remove_folder
 from isoloss.runs.sweeps.hearing import Hearing
 from isoloss.runs.sweeps.portions import Portions
@@ -22,11 +24,10 @@ from isoloss.runs.sweeps.progress import Progress, Standing
 from isoloss.runs.sweeps.store import Stamp, Store, TaskState
 from isoloss.runs.sweeps.swept import time_left
 from isoloss.runs.sweeps.task import Task
-from isoloss.runs.sweeps.working import BEAT, Orders, Outcome, work_on
+from isoloss.runs.sweeps.working import BEAT, Orders, Outcome
 
-#: Seconds between two looks at the store.
-LOOK = 0.25
-Flight = Future[tuple[Outcome, ...]]
+#: Seconds between two looks at the store, and the most of the time that looks may take.
+LOOK, LOOKING = 0.25, 0.1
 
 
 class UnderWay:
@@ -37,7 +38,7 @@ class UnderWay:
         self.store, self.orders = store, orders
         self.needs_main = False
         self.waiting: set[str] = set()
-        self.flying: dict[Flight, list[Task]] = {}
+        self.flying: dict[Hashable, list[Task]] = {}
         self.done: set[str] = set()
         self.elsewhere: set[str] = set()
         self.failures: dict[str, tuple[str, str]] = {}
@@ -47,8 +48,10 @@ class UnderWay:
         self._hearing = Hearing()
         self._deaths = Deaths()
         self._portions = Portions()
-        self._sent: dict[Flight, tuple[float, tuple[Task, ...]]] = {}
-        self._looked = -LOOK
+        self._sent: dict[Hashable, tuple[float, tuple[Task, ...]]] = {}
+        self._by_key = {task.key: task for task in tasks}
+        self._first = 0
+        self._looked, self._look_takes = -LOOK, 0.0
         self._heard = 0
         self._said = ""
 
@@ -78,32 +81,42 @@ class UnderWay:
         }
         return len(ready)
 
-    def run(self, executor: Executor, size: int, progress: Progress) -> None:
-        """Run the tasks, `size` at a time, until each is done or has failed."""
-        if not isinstance(executor, Crew):
-            self._portions = Portions(most=1)
+    def run(self, hands: Hands, progress: Progress) -> None:
+        """Have the tasks worked on until each is done or has failed."""
+        self._portions = Portions(most=hands.most)
         with interrupted_once():
-            self._run(executor, size, progress)
+            self._run(hands, progress)
 
-    def _run(self, executor: Executor, size: int, progress: Progress) -> None:
+    def _run(self, hands: Hands, progress: Progress) -> None:
         try:
             with held(self.store.path):
+                self._take_up(hands, progress)
                 while self.waiting or self.flying:
-                    if time.monotonic() - self._looked >= LOOK:
+                    if time.monotonic() - self._looked >= self._pause:
                         self._look()
                         self._settle(progress)
                         self._hear(progress)
                         self._show(progress)
                         self._take_back()
-                    self._fill(executor, size)
-                    self._collect(executor, progress)
+                    self._fill(hands)
+                    self._collect(hands, progress)
                 self._hear(progress)
+            hands.leave()
         except BaseException as error:
-            self._stop(executor)
+            more = self._stop(hands)
             if isinstance(error, KeyboardInterrupt):
-                said = f"stopped: {self._finished()}; the same call goes on from there"
+                said = f"stopped: {self._finished()}{more}; the same call goes on from there"
                 raise KeyboardInterrupt(said) from None
             raise
+
+    def _take_up(self, hands: Hands, progress: Progress) -> None:
+        """Wait for the calls of an earlier sweep that go on, as for those of this one."""
+        waiting = [task for task in self.tasks if task.key in self.waiting]
+        for flight, tasks in hands.taken_up(waiting):
+            self._flies(flight, tasks)
+        if self.flying:
+            count = len(self.flying)
+            progress.say(f"{count} job{'s' * (count != 1)} of an earlier sweep taken up")
 
     def tidy(self) -> None:
         """Remove the folders that sweeps made for tasks that are done, unless they are to be
@@ -113,19 +126,27 @@ class UnderWay:
             return
         for task in self.tasks:
             if task.key not in self.failures:
-                remove_folder(self.store.path, task.key)
-        remove_empty(self.store.path)
+                remove_folder(self.orders.beside, task.key)
+        remove_empty(self.orders.beside)
 
-    def _stop(self, executor: Executor) -> None:
-        for future in self.flying:
-            future.cancel()
-        if isinstance(executor, Crew):
-            executor.kill()
+    def _stop(self, hands: Hands) -> str:
+        goes_on = hands.stop()
         with contextlib.suppress(StoreError):
             self.store.give_up(self.orders.sweep)
+        return f", {goes_on}" if goes_on else ""
 
     # ---- looks at the store
+    @property
+    def _pause(self) -> float:
+        """Seconds between two looks: many where a look at all tasks takes long."""
+        return max(LOOK, self._look_takes / LOOKING)
+
+    def _look_at(self, keys: Sequence[str]) -> None:
+        """Take in how some tasks stand now."""
+        self._states |= {state.key: state for state in self.store.tasks(keys)}
+
     def _look(self) -> None:
+        began = time.monotonic()
         if not self.store.path.exists():
             raise StoreUnwritable(gone(self.store.path), self.store.path)
         self._states = {state.key: state for state in self.store.tasks()}
@@ -137,6 +158,7 @@ class UnderWay:
             )
         self._hearing.look(self._states.values())
         self._looked = time.monotonic()
+        self._look_takes = self._looked - began
 
     def _is(self, state: str, task: Task) -> bool:
         return task.key in self._states and self._states[task.key].state == state
@@ -177,37 +199,57 @@ class UnderWay:
         return f"{done} of {len(self.tasks)} tasks are in {self.store.path.name}"
 
     # ---- work handed out and taken back
-    def _fill(self, executor: Executor, size: int) -> None:
+    def _fill(self, hands: Hands) -> None:
         """Hands out tasks that nobody has, while workers are free."""
+        places = hands.places()
+        size = len(self.tasks) if places is None else places
         if len(self.flying) >= size or not self.waiting:
             return
-        free = [
-            task
-            for task in self.tasks
-            if task.key in self.waiting and self._hearing.is_free(self._states[task.key])
-        ]
-        while free and len(self.flying) < size:
-            count = self._portions.size(len(free), size)
-            portion = free[:1]
-            if free[0].key not in self._deaths.alone:
-                more = (task for task in free[1:] if task.key not in self._deaths.alone)
-                portion += [task for task, _ in zip(more, range(count - 1), strict=False)]
-            self._send(executor, portion)
-            sent = {task.key for task in portion}
-            free = [task for task in free if task.key not in sent]
+        free, count = self._free(), self._portions.size(len(self.waiting), size)
+        portions: list[list[Task]] = []
+        while len(self.flying) + len(portions) < size and (first := next(free, None)):
+            portion = [first]
+            if first.key not in self._deaths.alone:
+                more = (task for task in free if task.key not in self._deaths.alone)
+                portion += islice(more, count - 1)
+            portions.append(portion)
+        if portions:
+            self._send(hands, portions)
 
-    def _send(self, executor: Executor, portion: list[Task]) -> None:
-        over = {task.key: stamp for task in portion if (stamp := self._may_follow(task.key))}
+    def _free(self) -> Iterator[Task]:
+        """Tasks that nobody has, in order; those before `_first` are handed out or done."""
+        while self._first < len(self.tasks) and self.tasks[self._first].key not in self.waiting:
+            self._first += 1
+        for task in islice(self.tasks, self._first, None):
+            if task.key in self.waiting and self._hearing.is_free(self._states[task.key]):
+                yield task
+
+    def _wait_again(self, keys: Sequence[str]) -> None:
+        self.waiting.update(keys)
+        self._first = 0
+        self._look_at(keys)
+
+    def _send(self, hands: Hands, portions: list[list[Task]]) -> None:
+        over = {
+            task.key: stamp
+            for portion in portions
+            for task in portion
+            if (stamp := self._may_follow(task.key))
+        }
         try:
-            future = executor.submit(work_on, tuple(portion), self.orders, over)
+            flights = hands.send(portions, over)
         except BrokenExecutor as error:
             text = " ".join(str(error).split())
             raise StoreError(
                 f"the executor is broken ({text}); {self._finished()}; give a new one"
             ) from None
-        self.waiting.difference_update(task.key for task in portion)
-        self.flying[future] = portion
-        self._sent[future] = time.monotonic(), tuple(portion)
+        for flight, portion in zip(flights, portions, strict=True):
+            self._flies(flight, portion)
+
+    def _flies(self, flight: Hashable, tasks: list[Task]) -> None:
+        self.waiting.difference_update(task.key for task in tasks)
+        self.flying[flight] = tasks
+        self._sent[flight] = time.monotonic(), tuple(tasks)
 
     def _may_follow(self, key: str) -> Stamp | None:
         """The attempt at a task that the next one may follow: it failed before this sweep, or is
@@ -223,31 +265,35 @@ class UnderWay:
                 back = {task.key for task in tasks if self._is("waiting", task)}
                 if len(back) < len(tasks):
                     self.waiting |= back
+                    self._first = 0
                     tasks[:] = [task for task in tasks if task.key not in back]
 
-    def _collect(self, executor: Executor, progress: Progress) -> None:
+    def _collect(self, hands: Hands, progress: Progress) -> None:
         if not self.flying:
             time.sleep(LOOK)
             return
-        for future in wait(self.flying, timeout=LOOK, return_when=FIRST_COMPLETED).done:
-            tasks = self.flying.pop(future)
-            _, sent = self._sent.pop(future)
-            try:
-                outcomes = future.result()
-            except BrokenExecutor:
-                code = executor.exit_code(future) if isinstance(executor, Crew) else None
-                self._died(tasks, how_ended(code), progress)
-                continue
-            except StoreError as error:
-                raise StoreError(f"{error} ({self._finished()})") from None
-            except Exception as error:
-                text = " ".join(f"{type(error).__name__}: {error}".split())
-                outcomes = tuple(Outcome("failed", text) for _ in sent)
-            self._portions.heard(outcomes)
-            for task, outcome in zip(sent, outcomes, strict=True):
-                # What was given back is told of by whoever has it now.
-                if task in tasks or outcome.how == "done":
-                    self._ended(task, outcome, progress)
+        try:
+            found = hands.landed(LOOK)
+        except StoreError as error:
+            raise StoreError(f"{error} ({self._finished()})") from None
+        for landed in found:
+            self._landed(landed, progress)
+
+    def _landed(self, landed: Landed, progress: Progress) -> None:
+        tasks = self.flying.pop(landed.flight)
+        _, sent = self._sent.pop(landed.flight)
+        if landed.outcomes is None:
+            self._died(tasks, landed.how, progress)
+            return
+        self._portions.heard(landed.outcomes)
+        again = []
+        for task, outcome in zip(sent, landed.outcomes, strict=True):
+            # What was given back is told of by whoever has it now.
+            if task in tasks or outcome.how == "done":
+                self._ended(task, outcome, progress)
+                again += [task.key] if outcome.how == "taken" else []
+        if again:
+            self._wait_again(again)
 
     def _ended(self, task: Task, outcome: Outcome, progress: Progress) -> None:
         match outcome.how:
@@ -259,8 +305,7 @@ class UnderWay:
                 self.waiting.discard(task.key)
                 self.elsewhere.discard(task.key)
             case "taken":
-                self.waiting.add(task.key)
-                self._looked = -LOOK  # what the store says now is another thing
+                pass  # it waits again
             case "failed":
                 self._failed(task, outcome.reason, progress)
 
@@ -268,7 +313,7 @@ class UnderWay:
         """A worker was killed, by the system or a person: its tasks wait again, unless that leads
         nowhere.
         """
-        self._look()
+        self._look_at([task.key for task in tasks])
         # What it ended before is written down.
         self.done.update(task.key for task in tasks if self._is("done", task))
         claimed = any(
@@ -292,8 +337,7 @@ class UnderWay:
             progress.say(
                 f"{tasks[0].label}: its worker {how}; another one goes on from its last checkpoint"
             )
-        self.waiting.update(task.key for task in tasks)
-        self._looked = -LOOK
+        self._wait_again([task.key for task in tasks])
 
     def _failed(self, task: Task, reason: str, progress: Progress) -> None:
         self.waiting.discard(task.key)

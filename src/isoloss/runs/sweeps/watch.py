@@ -6,18 +6,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from isoloss.runs.problems import StoreError
 from isoloss.runs.run import Run
 from isoloss.runs.stored import Packed
 from isoloss.runs.sweeps.folders import folder_of, make_folder
-from isoloss.runs.sweeps.store import Store
 from isoloss.runs.sweeps.task import Task
 
 
 class ClaimLost(Exception):
     """The work is no longer ours: the sweep was stopped, or another one has taken the task over."""
+
+
+class Leaving(ClaimLost):
+    """The worker must leave soon, and another one goes on from the last checkpoint."""
+
+
+class Desk(Protocol):
+    """What keeps what a watch is told: a store, or what sends it on to one."""
+
+    @property
+    def path(self) -> Path:
+        """The file beside which the folders of tasks are."""
+
+    def present(self, keys: Iterable[str]) -> set[str]:
+        """Those of the keys whose rows are finished."""
+
+    def add(self, task: str, run: Run, **extra: Any) -> None:
+        """Keep a finished row of a task."""
+
+    def say(self, task: str, sentence: str) -> None:
+        """Keep a sentence about a task."""
 
 
 class Watch:
@@ -33,11 +53,14 @@ class Watch:
         The share of the work that is done, as told last.
     loss
         The loss as told last, None before that.
+    leaving
+        Whether the worker must leave, as before the time limit of its job: keep a checkpoint now;
+        the `tell` after the next ends the work.
     """
 
     def __init__(
         self,
-        store: Store,
+        store: Desk,
         task: Task,
         there: Iterable[str] | None = None,
         keep: Callable[[Packed, bool], None] | None = None,
@@ -47,7 +70,8 @@ class Watch:
         # A folder that is there holds work of earlier tries.
         self._resumes = folder_of(store.path, task.key).exists()
         self._keep = keep
-        self._lost = False
+        self._lost = self._told = False
+        self.leaving = False
         self.share = 0.0
         self.loss: float | None = None
 
@@ -111,14 +135,18 @@ class Watch:
         Raises
         ------
         ClaimLost
-            The task is no longer ours; let the exception pass through, it ends the work.
+            The task is no longer ours, or the worker must leave; let the exception pass through, it
+            ends the work.
         """
         if self._lost:
             raise ClaimLost(self._task.label)
+        if self._told:
+            raise Leaving(self._task.label)
+        self._told = self.leaving
         self.share, self.loss = float(share), None if loss is None else float(loss)
 
     def say(self, sentence: str) -> None:
-        """Keep a warning in the store; the sweep shows it to the person."""
+        """Keep a warning; the sweep shows it to the person."""
         self._store.say(self._task.key, sentence)
 
     def lose(self) -> None:

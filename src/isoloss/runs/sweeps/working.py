@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import Literal, Protocol
 
 from isoloss.files import use
 from isoloss.runs.database import full, has_room
@@ -46,12 +46,20 @@ class Orders:
     modules
         What its process was told to `use`, so that workers anywhere know a user's own formats,
         methods and laws.
+    folder
+        Where the folders of tasks are, None for beside the store.
     """
 
     store: Path
     sweep: str
     keep: bool
     modules: tuple[str, ...] = ()
+    folder: Path | None = None
+
+    @property
+    def beside(self) -> Path:
+        """The file beside which the folders of tasks are."""
+        return self.store if self.folder is None else self.folder / self.store.name
 
 
 @dataclass(frozen=True)
@@ -73,10 +81,17 @@ class Outcome:
     seconds: float = 0.0
 
 
+class Beating(Protocol):
+    """What is told at every pulse: a batch, or a worker's desk."""
+
+    def beat(self) -> None:
+        """Tell how far the work is."""
+
+
 class Pulse:
     """A thread that tells the store, while its block runs, what a worker does with its batch."""
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: Beating) -> None:
         self._batch = batch
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -154,7 +169,9 @@ def _worked(task: Task, batch: Batch) -> Outcome:
     if not batch.begin(task.key, watch):
         return Outcome("taken")
     began = time.monotonic()
-    outcome, trace = _tried(task, watch, batch)
+    outcome, trace = tried(task, watch, batch.store.path)
+    if outcome.how == "taken" and (refused := batch.problem(task.key)) is not None:
+        outcome = Outcome("failed", refused)
     if outcome.how in ("done", "failed"):
         batch.end(outcome.how, outcome.reason or None, trace)
     else:
@@ -162,21 +179,22 @@ def _worked(task: Task, batch: Batch) -> Outcome:
     return replace(outcome, seconds=time.monotonic() - began)
 
 
-def _tried(task: Task, watch: Watch, batch: Batch) -> tuple[Outcome, str | None]:
-    store = batch.store
+def tried(task: Task, watch: Watch, store: Path) -> tuple[Outcome, str | None]:
+    """Do the work of a task, its store or what stands for it being there: how it ended, and where
+    in the code it failed.
+    """
     try:
         if watch.missing:
             task.work(watch)
     except ClaimLost:
-        reason = batch.problem(task.key)
-        return (Outcome("taken") if reason is None else Outcome("failed", reason)), None
+        return Outcome("taken"), None
     except (Exception, SystemExit) as error:
-        if _is_of_store(error, store.path):
+        if _is_of_store(error, store):
             return Outcome("store", str(error)), None
         # Writers of checkpoints wrap what the system said; its words stay.
         no_room = getattr(error, "errno", None) in _NO_ROOM
-        if (no_room or os.strerror(errno.ENOSPC) in str(error)) and not has_room(store.path):
-            return Outcome("store", full(store.path)), None
+        if (no_room or os.strerror(errno.ENOSPC) in str(error)) and not has_room(store):
+            return Outcome("store", full(store)), None
         return Outcome("failed", _reason(error)), traceback.format_exc()
     if watch.missing:
         left, all_rows = len(watch.missing), len(task.rows)

@@ -9,22 +9,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from isoloss.files import Registry
-from isoloss.fits import FitError, Sample, fit, split
+from isoloss.fits import FitError, Sample, Split, fit, trial
 from isoloss.laws import Array, DomainError, Law, Mask
 from isoloss.scores.problems import ScoreError
 
 #: Replicates and starts of every fit, and the share in its intervals.
 DRAWS, STARTS, LEVEL = 40, 8, 0.9
+#: A law of more free constants, as of several for each of 72 precisions, is not tried: a fit of it
+#: takes minutes.
+MOST_CONSTANTS = 100
 #: A law is averaged whose fitted error is at most so many times the least.
 NEAR = 1.5
 
 
 @dataclass(frozen=True)
 class Told:
-    """Predictions of held-out runs: normal in log loss.
+    """Predictions of held-out runs: normal in log loss, or in the log of gaps on trial by gaps.
 
     Attributes
     ----------
@@ -45,20 +49,38 @@ class Told:
 Baseline = Callable[[Sample, Sample], Told]
 #: Baselines by name; one more is ``BASELINES.register("name", function)``.
 BASELINES: Registry[Baseline] = Registry("baseline", ScoreError)
+#: Those of gaps, whose samples hold mean gaps in place of losses.
+GAP_BASELINES: Registry[Baseline] = Registry("baseline of gaps", ScoreError)
 
 
-def of_law(law: Law, sample: Sample, rule: str) -> Told | str:
-    """What a law, fitted to the other runs, says of the held-out ones, or why it cannot."""
+def of_law(law: Law, sample: Sample, rows: Sequence[Split]) -> Told | str:
+    """What a law, fitted to the other runs of each split, says of the held-out ones, or why it
+    cannot.
+    """
     try:
-        found = fit(law, sample.runs, holdout=rule, draws=DRAWS, starts=STARTS, level=LEVEL)
+        constants = len(law.bind(sample.x.levels).free)
+        if constants > MOST_CONSTANTS:
+            return f"law {law.name!r} has {constants} constants; up to {MOST_CONSTANTS} are tried"
+        return joined([_tried(law, sample, each) for each in rows])
     except (FitError, DomainError) as error:
         return str(error)
-    if found.held_out is None:
-        raise AssertionError("a fit with a hold-out has held-out runs")
-    said = found.held_out.prediction
+
+
+def _tried(law: Law, sample: Sample, rows: Split) -> Told:
+    held, fitted = trial(law, sample, rows, draws=DRAWS, starts=STARTS, level=LEVEL)
+    said = held.prediction
     with np.errstate(invalid="ignore"):
         wide = np.log(said.high / said.low) / (2 * stats.norm.ppf((1 + LEVEL) / 2))
-    return Told(np.log(said.loss), np.asarray(wide), found.fitted.log_rmse)
+    return Told(np.log(said.loss), np.asarray(wide), fitted.log_rmse)
+
+
+def joined(told: Sequence[Told]) -> Told:
+    """Predictions of several splits as one."""
+    return Told(
+        np.concatenate([each.log_loss for each in told]),
+        np.concatenate([each.error for each in told]),
+        float(np.sqrt(np.mean([each.fitted**2 for each in told]))),
+    )
 
 
 def average(told: Sequence[Told]) -> Told:
@@ -73,21 +95,24 @@ def average(told: Sequence[Told]) -> Told:
     return Told(mean, np.sqrt(second))
 
 
-def of_baseline(baseline: Baseline, sample: Sample, rule: str) -> Told:
-    """What a baseline says of the held-out runs."""
-    rows = split(sample, rule)
-    return baseline(sample.take(rows.train), sample.take(rows.test))
+def of_baseline(baseline: Baseline, sample: Sample, rows: Sequence[Split]) -> Told | str:
+    """What a baseline says of the held-out runs, or why it cannot."""
+    try:
+        return joined([baseline(sample.take(e.train), sample.take(e.test)) for e in rows])
+    except (FitError, ValueError) as error:
+        return str(error)
 
 
 def _nearest(seen: Sample, new: Sample) -> Told:
-    """The log loss of the nearest run in log params, log tokens and bits; errors are those of runs
-    by their own nearest neighbours elsewhere.
+    """The log loss of the nearest run in log params, log tokens and bits, among equals one of the
+    same precision; errors are those of runs by their own nearest neighbours elsewhere.
     """
-    place, log = _place(seen), np.log(seen.loss)
+    place, names, log = _place(seen), _names(seen), np.log(seen.loss)
     far = _far(place, place)
     far[far < 1e-12] = np.inf  # repeats of a run are no neighbours of it
     error = float(np.sqrt(np.mean((log[np.argmin(far, axis=1)] - log) ** 2)))
-    middle = log[np.argmin(_far(_place(new), place), axis=1)]
+    other = _names(new)[:, None] != names
+    middle = log[np.argmin(_far(_place(new), place) + 1e-9 * other, axis=1)]
     return Told(middle, np.full(len(new), error))
 
 
@@ -109,13 +134,26 @@ def _law_and_gaps(seen: Sample, new: Sample) -> Told:
         raise FitError("fewer than six runs of two sizes at the reference")
     base = fit("chinchilla", seen.runs.take(np.flatnonzero(wide)), draws=DRAWS, starts=STARTS).law
     gap = np.log(seen.loss) - np.log(base.loss(seen.x))
-    bits = _bits(seen)
-    means = {level: float(gap[_same(bits, level)].mean()) for level in _levels(bits)}
-    rest = gap - np.array([means[tuple(b)] for b in bits.tolist()])
-    levels = np.array(list(means))
-    near = np.argmin(_far(_bits(new), levels), axis=1)
-    middle = np.log(base.loss(new.x)) + np.array(list(means.values()))[near]
-    return Told(middle, np.full(len(new), float(np.sqrt(np.mean(rest**2)))))
+    mean, error = _means(seen, gap, new)
+    return Told(np.log(base.loss(new.x)) + mean, np.full(len(new), error))
+
+
+def _constant_gap(seen: Sample, new: Sample) -> Told:
+    """The mean log gap of a precision; of one that was not run, that of the nearest in bits."""
+    mean, error = _means(seen, np.log(seen.loss), new)
+    return Told(mean, np.full(len(new), error))
+
+
+def _means(seen: Sample, values: Array, new: Sample) -> tuple[Array, float]:
+    """Mean value of the precision of each new run, of one that was not run that of the nearest in
+    bits, and their scatter.
+    """
+    names, bits = _names(seen), _bits(seen)
+    known, first, at = np.unique(names, return_index=True, return_inverse=True)
+    means = np.bincount(at, values) / np.bincount(at)
+    same = _names(new)[:, None] == known
+    near = np.argmin(_far(_bits(new), bits[first]) - same, axis=1)
+    return means[near], float(np.sqrt(np.mean((values - means[at]) ** 2)))
 
 
 def _reference(sample: Sample) -> Mask:
@@ -131,12 +169,8 @@ def _bits(sample: Sample) -> Array:
     return np.asarray(table[sample.x.level])
 
 
-def _levels(bits: Array) -> list[tuple[float, ...]]:
-    return list(dict.fromkeys(map(tuple, bits.tolist())))
-
-
-def _same(bits: Array, level: tuple[float, ...]) -> Mask:
-    return np.asarray(np.all(bits == np.array(level), axis=1))
+def _names(sample: Sample) -> NDArray[np.str_]:
+    return np.array([str(each) for each in sample.x.levels.items])[sample.x.level]
 
 
 def _place(sample: Sample) -> Array:
@@ -155,3 +189,6 @@ def _far(one: Array, other: Array) -> Array:
 BASELINES.register("nearest run", _nearest)
 BASELINES.register("plane in logarithms", _plane)
 BASELINES.register("chinchilla and mean gaps", _law_and_gaps)
+GAP_BASELINES.register("constant gap", _constant_gap)
+GAP_BASELINES.register("nearest gap", _nearest)
+GAP_BASELINES.register("plane in logarithms", _plane)

@@ -9,8 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from isoloss.files import Registry
-from isoloss.fits import Sample
+from isoloss.fits import Sample, Split, rollout, split
 from isoloss.scores.problems import ScoreError
+
+#: The rule of several splits: fit up to a token count, predict the next one that has runs in two
+#: precisions or more; the last so many of them.
+NEXT_TOKENS, WINDOWS = "rollout=tokens", 2
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,8 @@ class Protocol:
     meaning
         What laws must predict, in a few words.
     rule
-        The hold-out rule of `isoloss.fits` for a table, or None where the table has no such runs.
+        The hold-out rule of `isoloss.fits` for a table, or NEXT_TOKENS; None where the table has no
+        such runs.
     """
 
     meaning: str
@@ -31,6 +36,22 @@ class Protocol:
 
 #: Protocols by name; one more is ``PROTOCOLS.register("name", Protocol(...))``.
 PROTOCOLS: Registry[Protocol] = Registry("protocol", ScoreError, of=Protocol)
+
+
+def splits(sample: Sample, rule: str) -> list[Split]:
+    """The splits of a rule, several of a rollout.
+
+    Raises FitError where it holds out no run or every run.
+    """
+    if rule != NEXT_TOKENS:
+        return [split(sample, rule)]
+    several = [each for each in rollout(sample, "tokens", least=2)
+               if len(set(sample.x.level[each.test].tolist())) > 1]  # fmt: skip
+    return several[-WINDOWS:]
+
+
+def _next_tokens(sample: Sample) -> str | None:
+    return NEXT_TOKENS if splits(sample, NEXT_TOKENS) else None
 
 
 def _unseen(sample: Sample) -> str | None:
@@ -63,5 +84,6 @@ for _name, _protocol in {
         _if_several("lowest_bits", lambda s: len({str(each) for each in s.x.levels.items})),
     ),
     "unseen format": Protocol("a precision that no run has", _unseen),
+    "next token count": Protocol("the next token count, from all below it", _next_tokens),
 }.items():
     PROTOCOLS.register(_name, _protocol)

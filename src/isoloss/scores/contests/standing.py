@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from isoloss.files import displayed, save
-from isoloss.fits import Section, text
+from isoloss.fits import Section, Target, text
+
+PLURAL: Mapping[Target, str] = {"loss": "losses", "gap": "gaps"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Entrant:
         Share of the runs in the 90% interval; NaN without intervals.
     why
         Why it has no prediction, "" where it has.
+    target
+        What is predicted: "loss", or "gap", of whose logarithms the scores are then.
     """
 
     table: str
@@ -50,6 +54,7 @@ class Entrant:
     log_score: float
     inside: float
     why: str = ""
+    target: Target = "loss"
 
 
 @displayed
@@ -77,9 +82,10 @@ class Arena:
     hashes: tuple[tuple[str, str], ...]
     same: tuple[str, ...] = ()
 
-    def contest(self, table: str, protocol: str) -> list[Entrant]:
+    def contest(self, table: str, protocol: str, target: Target = "loss") -> list[Entrant]:
         """The entrants of a contest, the smallest error first, those without a prediction last."""
-        found = [e for e in self.entrants if (e.table, e.protocol) == (table, protocol)]
+        asked = table, protocol, target
+        found = [e for e in self.entrants if (e.table, e.protocol, e.target) == asked]
         return sorted(found, key=lambda e: (bool(e.why), e.error))
 
     def save(self, path: str | Path, force: bool = False) -> Path:
@@ -88,23 +94,26 @@ class Arena:
 
     def sections(self) -> list[Section]:
         """The report: which law for what, and each protocol."""
-        protocols = list(dict.fromkeys(e.protocol for e in self.entrants))
-        return [self._best(), *(self._of(protocol) for protocol in protocols), *self._silent()]
+        asked = dict.fromkeys((e.target, e.protocol) for e in self.entrants)
+        targets = dict.fromkeys(e.target for e in self.entrants)
+        return [*map(self._best, targets), *(self._of(*each) for each in asked), *self._silent()]
 
-    def _best(self) -> Section:
-        contests = dict.fromkeys((e.protocol, e.table, e.rule) for e in self.entrants)
-        rows = tuple(self._first(*each) for each in contests)
+    def _best(self, target: Target) -> Section:
+        mine = [e for e in self.entrants if e.target == target]
+        contests = dict.fromkeys((e.protocol, e.table, e.rule) for e in mine)
+        rows = tuple(self._first(*each, target) for each in contests)
+        of = "log loss of held-out runs" if target == "loss" else "log gaps of held-out cells"
         lines = (
-            f"made {self.made} by isoloss {self.version}; errors of log loss of held-out runs",
+            f"made {self.made} by isoloss {self.version}; errors of {of}",
             "beside it: those within one standard error of the smallest error, which it does not "
             "tell apart",
             *self.same,
         )
         head = ("to predict", "of", "held out", "smallest error", "error", "beside it")
-        return Section("Which law for what", lines, head, rows)
+        return Section(f"Which law for what: {PLURAL[target]}", lines, head, rows)
 
-    def _first(self, protocol: str, table: str, rule: str) -> tuple[str, ...]:
-        told = [e for e in self.contest(table, protocol) if not e.why]
+    def _first(self, protocol: str, table: str, rule: str, target: Target) -> tuple[str, ...]:
+        told = [e for e in self.contest(table, protocol, target) if not e.why]
         if not told:
             return (protocol, table, rule, "none predicts them", "", "")
         best = told[0]
@@ -112,8 +121,8 @@ class Arena:
         near = [e.name for e in told[1:] if e.error <= reach]
         return (protocol, table, rule, best.name, _error(best), ", ".join(near) or "none")
 
-    def _of(self, protocol: str) -> Section:
-        mine = [e for e in self.entrants if e.protocol == protocol]
+    def _of(self, target: Target, protocol: str) -> Section:
+        mine = [e for e in self.entrants if (e.target, e.protocol) == (target, protocol)]
         tables = list(dict.fromkeys(e.table for e in mine))
         by = {(e.name, e.table): e for e in mine}
         names = sorted(dict.fromkeys(e.name for e in mine), key=lambda n: _rank(n, tables, by))
@@ -124,12 +133,20 @@ class Arena:
             if any((e := by.get((name, t))) is not None and not e.why for t in tables)
         )  # fmt: skip
         head = ("", "", *(part for t in tables for part in (t, "log score", "inside")))
-        return Section(f"Protocol: {protocol}", (), head, rows)
+        return Section(f"{PLURAL[target].capitalize()}, {protocol}", (), head, rows)
 
     def _silent(self) -> Iterator[Section]:
-        rows = tuple((e.name, e.table, e.protocol, e.why[:110]) for e in self.entrants if e.why)
+        told: dict[tuple[str, str, Target], list[Entrant]] = {}
+        for each in self.entrants:
+            if each.why:
+                told.setdefault((each.name, each.table, each.target), []).append(each)
+        rows = tuple(
+            (name, f"{table}, {PLURAL[target]}", ", ".join(e.protocol for e in mute),
+             mute[0].why[:110])
+            for (name, table, target), mute in told.items()
+        )  # fmt: skip
         if rows:
-            yield Section("Without a prediction", (), ("law", "table", "protocol", "why"), rows)
+            yield Section("Without a prediction", (), ("law", "of", "protocols", "why"), rows)
 
     def __str__(self) -> str:
         return text(self.sections())

@@ -1,0 +1,330 @@
+"""The driver of an engine: the only one who writes, whatever machines the work is done on.
+
+It claims tasks, sends them out as errands, and writes down what letters say: rows as they are
+finished, progress, and how each task ended. What is written under a claim that no longer holds is
+not kept: a worker that was held for dead and comes back changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import time
+import uuid
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from isoloss.files import reason, write
+from isoloss.runs.problems import StoreError
+from isoloss.runs.sweeps.engines.engine import Engine, Handle
+from isoloss.runs.sweeps.engines.errand import Errand, Sent
+from isoloss.runs.sweeps.engines.hands import Landed, Portion
+from isoloss.runs.sweeps.engines.letters import Letter
+from isoloss.runs.sweeps.folders import folder_of, remove_folder
+from isoloss.runs.sweeps.store import Stamp, Store
+from isoloss.runs.sweeps.task import Ending, State, Task
+from isoloss.runs.sweeps.working import BEAT, Orders, Outcome
+
+#: A folder, beside those of tasks, of calls that go on when the driver ends.
+UNDER_WAY = "isoloss-under-way"
+
+
+@dataclass
+class _Told:
+    """What was written down of a task under way, of all that one worker said."""
+
+    writer: str = ""
+    rows: int = 0
+    notes: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(eq=False)
+class _Flight:
+    """A call under way: its tasks, and of those that we hold the rows that are there."""
+
+    attempt: str
+    claim: str
+    tasks: tuple[Task, ...]
+    held: Mapping[str, set[str]]
+    handle: Handle | None = None
+    told: dict[str, _Told] = field(default_factory=dict)
+
+
+class Driver:
+    """The hands that an engine lends a sweep."""
+
+    def __init__(self, engine: Engine, store: Store, orders: Orders) -> None:
+        self.most = engine.most
+        self._engine, self._store, self._orders = engine, store, orders
+        self._post = engine.start(orders.beside)
+        self._flights: dict[str, _Flight] = {}
+        self._of_task: dict[str, _Flight] = {}
+        self._ended: queue.SimpleQueue[_Flight] = queue.SimpleQueue()
+        self._asked: list[_Flight] = []
+        self._well = True
+        self._looked = self._heard = self._beaten = time.monotonic()
+
+    def places(self) -> int | None:
+        """As many as the engine has."""
+        return self._engine.places()
+
+    # ---- sending
+    def send(self, portions: Sequence[Portion], over: Mapping[str, Stamp]) -> Sequence[Hashable]:
+        """Claim the tasks, in one transaction, and hand them to the engine."""
+        flights = self._claimed(portions, over)
+        going = [flight for flight in flights if flight.held]
+        errands = [self._errand(flight) for flight in going]
+        for flight, handle in zip(going, self._engine.submit(errands), strict=True):
+            self._let_go(flight, handle)
+        for flight in flights:
+            if not flight.held:
+                self._ended.put(flight)
+        return flights
+
+    def _claimed(self, portions: Sequence[Portion], over: Mapping[str, Stamp]) -> list[_Flight]:
+        claim = f"{self._orders.sweep}:{uuid.uuid4().hex}"
+        there = self._store.claim_all([task for each in portions for task in each], claim, over)
+        flights = []
+        for number, portion in enumerate(portions):
+            held = {task.key: there[task.key] for task in portion if task.key in there}
+            flights.append(_Flight(f"{claim}.{number}", claim, tuple(portion), held))
+        return flights
+
+    def _errand(self, flight: _Flight) -> Errand:
+        held = flight.held
+        sent = Sent(
+            tuple((task, frozenset(held[task.key])) for task in flight.tasks if task.key in held)
+        )
+        return Errand(flight.attempt, self._orders.beside, sent, self._post)
+
+    def _let_go(self, flight: _Flight, handle: Handle) -> None:
+        flight.handle = handle
+        self._flights[flight.attempt] = flight
+        self._of_task |= dict.fromkeys(flight.held, flight)
+        if self._engine.stays:
+            self._note(flight)
+        call_back = getattr(handle, "add_done_callback", None)
+        if call_back is None:
+            self._asked.append(flight)
+        else:
+            call_back(lambda _: self._ended.put(flight))
+
+    # ---- calls that go on when the driver ends
+    def taken_up(self, tasks: Sequence[Task]) -> list[tuple[Hashable, Portion]]:
+        """Those of an earlier driver that are known here and to the engine."""
+        by_key = {task.key: task for task in tasks}
+        found: list[tuple[Hashable, Portion]] = []
+        for file in sorted(self._folder.glob("*.json")) if self._engine.stays else ():
+            try:
+                noted = json.loads(file.read_text(encoding="utf-8"))
+                handle = self._engine.again(str(noted["reference"]))
+                portion = [by_key[key] for key in noted["tasks"] if key in by_key]
+                attempt = str(noted["attempt"])
+            except (OSError, ValueError, KeyError, TypeError):
+                handle, portion, attempt = None, [], ""
+            if handle is None or not portion:
+                file.unlink(missing_ok=True)
+                continue
+            (flight,) = self._claimed([portion], {})
+            if flight.held:
+                flight.attempt = attempt
+                self._let_go(flight, handle)
+                found.append((flight, list(flight.tasks)))
+        return found
+
+    @property
+    def _folder(self) -> Path:
+        return folder_of(self._orders.beside, UNDER_WAY)
+
+    def _file(self, flight: _Flight) -> Path:
+        return self._folder / f"{flight.attempt.replace(':', '-')}.json"
+
+    def _note(self, flight: _Flight) -> None:
+        assert flight.handle is not None
+        self._folder.mkdir(parents=True, exist_ok=True)
+        noted = {
+            "reference": self._engine.reference(flight.handle),
+            "attempt": flight.attempt,
+            "tasks": [task.key for task in flight.tasks],
+        }
+        write(self._file(flight), json.dumps(noted), force=True, problem=StoreError)
+
+    # ---- what comes back
+    def landed(self, timeout: float) -> list[Landed]:
+        """Calls that ended, after what they said was written down."""
+        flights = self._those_ended(timeout)
+        results = [self._result(flight) for flight in flights]
+        said = [letter for _, letters in results for letter in letters]
+        lost = any(landed.outcomes is None for landed, _ in results)
+        if lost or time.monotonic() - self._heard >= BEAT / 2:
+            ended = {letter.task for letter in said}
+            heard = self._post.heard(list(self._of_task))
+            said = [letter for letter in heard if letter.task not in ended] + said
+            self._heard = time.monotonic()
+        problems = self._written(said)
+        for flight in flights:
+            self._over(flight)
+        self._well &= not lost and not any(letter.how == "failed" for letter in said)
+        self._beat()
+        return [self._judged(landed, problems) for landed, _ in results]
+
+    def _those_ended(self, timeout: float) -> list[_Flight]:
+        until = time.monotonic() + timeout
+        while True:
+            found = self._now_ended()
+            left = until - time.monotonic()
+            if found or left <= 0:
+                return found
+            if not self._asked:
+                with suppress(queue.Empty):
+                    self._ended.put(self._ended.get(timeout=left))
+            else:
+                time.sleep(min(left, self._engine.every))
+
+    def _now_ended(self) -> list[_Flight]:
+        found = []
+        with suppress(queue.Empty):
+            while True:
+                found.append(self._ended.get_nowait())
+        if self._asked and time.monotonic() - self._looked >= self._engine.every:
+            done = {each for each in self._asked if each.handle is not None and each.handle.done()}
+            self._asked = [each for each in self._asked if each not in done]
+            found += done
+            self._looked = time.monotonic()
+        return found
+
+    def _result(self, flight: _Flight) -> tuple[Landed, list[Letter]]:
+        """How a call ended, and its letters; the last ones posted where its worker is lost."""
+        if flight.handle is None:
+            return Landed(flight, tuple(Outcome("taken") for _ in flight.tasks)), []
+        try:
+            letters = flight.handle.result()
+        except Exception as error:
+            text = " ".join(f"{type(error).__name__}: {_reason(error)}".split())
+            return Landed(flight, None, f"was lost ({text[:200]})"), []
+        if [letter.reason for letter in letters if letter.how == "store"]:
+            why = next(letter.reason for letter in letters if letter.how == "store")
+            outcomes = tuple(Outcome("store", why) for _ in flight.tasks)
+            return Landed(flight, outcomes), [each for each in letters if each.task]
+        by_task = {letter.task: letter for letter in letters}
+        outcomes = tuple(_outcome(by_task.get(task.key)) for task in flight.tasks)
+        return Landed(flight, outcomes), list(letters)
+
+    def _written(self, letters: Iterable[Letter]) -> dict[str, str | None]:
+        """Write down what letters say that is new, in one transaction; what could not be."""
+        endings = []
+        for letter in letters:
+            flight = self._of_task.get(letter.task)
+            if flight is None or flight.attempt != letter.attempt:
+                continue  # of a call that is over
+            told = flight.told.get(letter.task)
+            if told is None or told.writer != letter.writer:
+                told = flight.told[letter.task] = _Told(letter.writer)
+            for sentence in letter.notes[told.notes :]:
+                self._store.say(letter.task, sentence)
+            endings.append((_ending(letter, told), flight.claim))
+            told.rows = max(told.rows, len(letter.rows))
+            told.notes = max(told.notes, len(letter.notes))
+            told.seconds = max(told.seconds, letter.seconds)
+        problems = self._store.settle_all(endings) if endings else {}
+        for ending, _ in endings:
+            if ending.key in problems and ending.state == "running":
+                self._lost(ending.key, problems[ending.key])
+        return problems
+
+    def _lost(self, key: str, refused: str | None) -> None:
+        """Let a worker know that what it does is not kept; a refused row has failed its task."""
+        flight = self._of_task[key]
+        self._post.lose(key, flight.attempt)
+        if refused is not None:
+            self._store.end(key, flight.claim, "failed", refused)
+
+    def _judged(self, landed: Landed, problems: Mapping[str, str | None]) -> Landed:
+        """The call with what could not be written down of it."""
+        if landed.outcomes is None:
+            return landed
+        assert isinstance(landed.flight, _Flight)
+        outcomes = []
+        for task, outcome in zip(landed.flight.tasks, landed.outcomes, strict=True):
+            if task.key in problems and outcome.how in ("done", "failed"):
+                why = problems[task.key]
+                outcome = Outcome("taken") if why is None else Outcome("failed", why)
+            if outcome.how == "done" and not self._orders.keep:
+                remove_folder(self._orders.beside, task.key)
+            outcomes.append(outcome)
+        return Landed(landed.flight, tuple(outcomes))
+
+    def _over(self, flight: _Flight) -> None:
+        """Forget a call; the folders of tasks that are done go with it."""
+        self._flights.pop(flight.attempt, None)
+        for key in flight.held:
+            if self._of_task.get(key) is flight:
+                del self._of_task[key]
+                self._post.ended(key)
+        if self._engine.stays:
+            self._file(flight).unlink(missing_ok=True)
+
+    def _beat(self) -> None:
+        """Tell the store that we live, and workers whose tasks others took."""
+        now = time.monotonic()
+        if self._of_task and now - self._beaten >= BEAT:
+            claims = {key: flight.claim for key, flight in self._of_task.items()}
+            for key in set(claims) - self._store.beat_all(claims):
+                self._post.lose(key, self._of_task[key].attempt)
+            self._beaten = now
+
+    # ---- the end
+    def stop(self) -> str:
+        """Cancel what does not stay; what stays is told of."""
+        left = len(self._flights)
+        if self._engine.stays:
+            self._engine.stop(done=False)
+            return f"{left} job{'s' * (left != 1)} of {self._engine.name} go on" if left else ""
+        for flight in self._flights.values():
+            assert flight.handle is not None
+            for key in flight.held:
+                with suppress(OSError):
+                    self._post.lose(key, flight.attempt)
+            with suppress(Exception):
+                self._engine.cancel(flight.handle)
+        self._engine.stop(done=False)
+        return ""
+
+    def leave(self) -> None:
+        """Nothing is under way any more."""
+        with suppress(OSError):
+            self._folder.rmdir()
+        self._engine.stop(done=self._well)
+
+
+def _reason(error: BaseException) -> str:
+    """The words of an error."""
+    return reason(error) if isinstance(error, OSError) else str(error)
+
+
+def _outcome(letter: Letter | None) -> Outcome:
+    match None if letter is None else letter.how:
+        case "done" | "failed" as how:
+            assert letter is not None
+            return Outcome(how, letter.reason, letter.seconds)
+        case _:
+            return Outcome("taken")
+
+
+def _ending(letter: Letter, told: _Told) -> Ending:
+    """What a letter says beyond what was told before."""
+    states: Mapping[str, State] = {"running": "running", "done": "done", "failed": "failed"}
+    state = states.get(letter.how, "waiting")
+    return Ending(
+        letter.task,
+        letter.rows[told.rows :],
+        state,
+        letter.reason or None,
+        letter.trace,
+        letter.loss,
+        max(0.0, letter.seconds - told.seconds),
+        letter.share,
+    )

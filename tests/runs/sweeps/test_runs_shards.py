@@ -1,0 +1,146 @@
+"""Shards: parts of a sweep in stores of their own, joined to the table of the whole; sizes of
+sweeps.
+"""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from isoloss.runs import Run, Store, StoreError, Task, join_stores, outlook, shard_of, sweep
+from isoloss.runs.sweeps.engines.sized import sizing
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def toys(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.toy_mill import toys
+
+    return toys
+
+
+class Inline:
+    """Makes a call where it is asked."""
+
+    def submit(self, call):
+        found = call()
+        return type("Made", (), {"done": lambda self: True, "result": lambda self: found})()
+
+
+def swept(tasks, path):
+    return sweep(tasks, path, executor=Inline(), show=False)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 7])
+def test_every_task_is_in_one_shard(toys, count):
+    tasks = toys(7)
+    shards = [shard_of(tasks, f"{k + 1}/{count}") for k in range(count)]
+    assert sorted(task.key for shard in shards for task in shard) == sorted(t.key for t in tasks)
+    assert max(map(len, shards)) - min(map(len, shards)) <= 1
+    assert [shard_of(tasks[::-1], f"{k + 1}/{count}")[::-1] for k in range(count)] == shards
+
+
+def test_joined_shards_are_the_whole_to_the_last_bit(tmp_path, toys):
+    whole = swept(toys(6), tmp_path / "whole.db")
+    parts = [tmp_path / f"runs-{k}-of-3.db" for k in (1, 2, 3)]
+    for k, path in enumerate(parts, 1):
+        swept(shard_of(toys(6), f"{k}/3"), path)
+    for order in itertools.permutations(parts):
+        joined = join_stores(order, tmp_path / "all.db", force=True)
+        assert joined.runs() == Store(tmp_path / "whole.db").runs()
+    assert swept(toys(6), joined.path).already == 6
+    assert swept(toys(6), joined.path).runs == whole.runs
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        ["all.db", "whole.db", *(path.name for path in parts)]
+    )
+
+
+def test_what_is_unfinished_in_one_store_is_taken_from_the_other(tmp_path, toys):
+    swept(toys(3), tmp_path / "a.db")
+    other = Store(tmp_path / "b.db")
+    other.enter(toys(4))
+    other.claim(toys(4)[3], "somebody:1")
+    other.say("task3", "it is hot")
+    joined = join_stores([other.path, tmp_path / "a.db"], tmp_path / "c.db")
+    assert [(task.key, task.state) for task in joined.tasks()] == [
+        ("task0", "done"), ("task1", "done"), ("task2", "done"), ("task3", "waiting"),
+    ]  # fmt: skip
+    assert [said for _, _, said in joined.notes()] == ["it is hot"]
+
+
+def test_stores_that_cannot_be_joined(tmp_path, toys):
+    for name, loss in (("a", 3.0), ("b", 3.5)):
+        Store(tmp_path / f"{name}.db").add("t", Run(1e6, 2e7, "w4", loss, key="one"))
+    a, b = tmp_path / "a.db", tmp_path / "b.db"
+    with pytest.raises(StoreError, match=r"row one is in the store with loss 3.0 and comes again"):
+        join_stores([a, b], tmp_path / "c.db")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.db", "b.db"]
+    with pytest.raises(StoreError, match=r"exists; give another name or force=True"):
+        join_stores([a], b)
+    with pytest.raises(StoreError, match=r"is one of the stores to join"):
+        join_stores([a, b], b, force=True)
+    with pytest.raises(StoreError, match=r"accepted endings are \.db, \.sqlite|cannot write"):
+        join_stores([a], tmp_path / "c.csv")
+    with pytest.raises(StoreError, match=r"it is not there"):
+        join_stores([tmp_path / "none.db"], tmp_path / "c.db")
+
+
+@pytest.mark.parametrize("shard", ["0/4", "5/4", "a/b", "3", "1/0", "-1/2"])
+def test_no_shard(toys, shard):
+    with pytest.raises(StoreError, match=r"accepted is a number of a count, such as 3/16"):
+        shard_of(toys(6), shard)
+
+
+def test_more_shards_than_tasks(toys):
+    with pytest.raises(StoreError, match=r"there are 6 tasks; accepted are up to 6 shards"):
+        shard_of(toys(6), "1/7")
+
+
+# ---- sizes
+def test_hours_are_those_of_the_best_schedule_where_all_take_the_same():
+    found = sizing([(1e9, 3600.0)] * 3, {f"t{k}": 1e9 for k in range(10)}, 4, price=2.0)
+    assert (found.hours, found.low, found.high) == (3.0, 3.0, 3.0)  # ten hours of work on four
+    assert (found.busy, found.longest, found.money) == (10.0, 1.0, 24.0)
+
+
+def test_hours_agree_with_a_schedule_by_hand():
+    """Two places, tasks of 5, 4, 3, 3 and 3 hours: longest first ends after 10 hours, 9 is best."""
+    left = {f"t{k}": size for k, size in enumerate((3.0, 3.0, 5.0, 4.0, 3.0))}
+    found = sizing([(1.0, 3600.0)], left, 2)
+    assert (found.hours, found.low, found.money) == (10.0, None, None)
+
+
+def test_the_interval_covers_what_happens():
+    """Times a FLOP that vary by a factor: nine of ten sweeps lie within the interval."""
+    rng = np.random.default_rng(1)
+    inside, trials = 0, 100
+    left = {f"t{k}": 1.0 for k in range(40)}
+    for trial in range(trials):
+        measured = [(1.0, took) for took in 3600 * np.exp(0.4 * rng.normal(size=30))]
+        found = sizing(measured, left, 8, seed=trial)
+        free = [0.0] * 8
+        for took in np.sort(np.exp(0.4 * rng.normal(size=40)))[::-1]:
+            k = int(np.argmin(free))
+            free[k] += took
+        inside += found.low <= max(free) <= found.high
+    assert 80 <= inside <= 99
+
+
+def test_the_outlook_says_hours_places_and_money(tmp_path, toys):
+    tasks = [Task(f"t{k}", (f"r{k}",), toys(1)[0].work, f"t{k}", flops=1e9) for k in range(8)]
+    store = Store(tmp_path / "runs.db")
+    store.enter(tasks)
+    for task in tasks[:4]:
+        store.claim(task, "me:1")
+        store.beat(task.key, "me:1", 1.0, None, 7200.0)
+        store.add(task.key, Run(1e6, 2e7, "w4", 3.0, key=task.rows[0]))
+        store.end(task.key, "me:1", "done")
+    said = str(outlook(tasks, store.path, 2, price=3.0)).splitlines()
+    assert said[-3:] == [
+        "time    about 4.0 h, 4.0 h to 4.0 h in nine of ten draws from 4 tasks",
+        "places  2, 100% busy; more than about 4 shorten nothing: the longest task takes 2 h",
+        "money   24 for 2 places of 3 an hour, 24 to 24 in nine of ten draws",
+    ]
