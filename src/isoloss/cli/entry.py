@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -11,7 +12,7 @@ from typing import Annotated
 import typer
 
 import isoloss as il
-from isoloss.cli.manual import FIRST, Command, Example, as_epilog, spread
+from isoloss.cli.manual import FIRST, Command, Example, as_epilog, spread, typed
 from isoloss.cli.refusing import in_one_sentence
 
 #: The commands in the order of a day's work, each with its file in `verbs`.
@@ -44,7 +45,9 @@ FILES = {
     "score": "score_verb",
     "arena": "arena_verb",
     "plot": "plot_verb",
+    "report": "report_verb",
     "reproduce": "reproduce_verb",
+    "explore": "explore_verb",
 }
 
 
@@ -134,4 +137,5 @@ for verb in VERBS:
 
 def main() -> None:
     """Run the command that the shell's words name; the process ends with its exit code."""
-    app(prog_name="isoloss")
+    with typed(sys.argv[1:]):
+        app(prog_name="isoloss")

@@ -15,9 +15,15 @@ from isoloss.files.json_text import read_json
 from isoloss.files.keeping import load, save
 from isoloss.files.kinds import KINDS, Kind
 from isoloss.files.names import checked_name
+from isoloss.files.origin import FileOrigin, command, made_by, origin_of, versions
 from isoloss.files.plugins import load_entry_points, use, used
 from isoloss.files.problems import INTERRUPTED, FilesError, printable, reason, shown, stopped
 from isoloss.files.registry import Registry
+from isoloss.files.showing import (
+    brief,
+    displayed,
+    screen,
+)
 from isoloss.files.threads import AWAITED, in_threads
 from isoloss.files.values import (
     checked_level,
@@ -32,10 +38,11 @@ from isoloss.files.writing import check_target, write
 
 # fmt: off
 __all__ = [
-    "AWAITED", "INTERRUPTED", "KINDS", "UNSAVED", "FilesError", "Kind", "Registry", "check_target",
-    "checked_level", "checked_name", "decode", "did_you_mean", "encode", "equal_by_content",
-    "fields_of", "formerly", "from_fields", "in_threads", "least_draws", "load",
-    "load_entry_points", "modules_of", "percent", "printable", "read_json", "real_number", "reason",
-    "save", "shown", "shown_value", "stopped", "use", "used", "was", "whole_number", "write",
+    "AWAITED", "INTERRUPTED", "KINDS", "UNSAVED", "FileOrigin", "FilesError", "Kind", "Registry",
+    "brief", "check_target", "checked_level", "checked_name", "command", "decode", "did_you_mean",
+    "displayed", "encode", "equal_by_content", "fields_of", "formerly", "from_fields", "in_threads",
+    "least_draws", "load", "load_entry_points", "made_by", "modules_of", "origin_of", "percent",
+    "printable", "read_json", "real_number", "reason", "save", "screen", "shown", "shown_value",
+    "stopped", "use", "used", "versions", "was", "whole_number", "write",
 ]
 # fmt: on

@@ -10,6 +10,7 @@ from typing import Any
 from isoloss.files.coding import decode, encode
 from isoloss.files.json_text import read_json
 from isoloss.files.kinds import KINDS, kind_named
+from isoloss.files.origin import command
 from isoloss.files.problems import FilesError, reason, shown
 from isoloss.files.registry import Registry
 from isoloss.files.writing import check_target, write
@@ -52,6 +53,8 @@ def save(value: Any, path: str | Path, force: bool = False) -> Path:
     head = {"isoloss": version("isoloss"), "type": name, "schema": KINDS[name].schema}
     if not Registry.is_shipped(KINDS.home(name)):
         head["module"] = KINDS.home(name)
+    if made := command():
+        head["command"] = made
     text = json.dumps(head | {"value": encode(value)}, indent=1, allow_nan=False)
     return write(path, text + "\n", force)
 

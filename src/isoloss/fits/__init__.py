@@ -36,7 +36,18 @@ from isoloss.fits.doubt import (
     share_in_words,
     too_many_epochs,
 )
-from isoloss.fits.evidence import RULES, Errors, HeldOut, Points, Rule, Split, rollout, split
+from isoloss.fits.evidence import (
+    RULES,
+    Errors,
+    HeldOut,
+    Points,
+    Rule,
+    Split,
+    law_form,
+    law_sections,
+    rollout,
+    split,
+)
 from isoloss.fits.fitting import fit, trial
 from isoloss.fits.gauging import Crossing, Expectation, Found, Gauge, PairedLogs, gauge
 from isoloss.fits.identify import Along, join_ridges
@@ -94,9 +105,10 @@ __all__ = [
     "ResidualLoss", "ResultWarning", "Rule", "Sample", "ScheduleEffects", "Section", "Split",
     "Standing", "Target", "Units", "Update", "View", "WarningKind", "as_sample", "asked_of",
     "by_law", "compare", "draw_runs", "ends_in_words", "fit", "gap_table", "gaps", "gauge", "html",
-    "interval_in_words", "is_aligned", "is_gaps", "join_ridges", "leave_out", "load", "log_slopes",
-    "loss_in_words", "mean_gaps", "most_epochs", "predict", "profile", "profile_prediction",
-    "repetition_warnings", "rollout", "save", "schedule_effects", "share_in_words", "shipped_fit",
-    "split", "text", "too_many_epochs", "trial", "update", "views", "withholds",
+    "interval_in_words", "is_aligned", "is_gaps", "join_ridges", "law_form", "law_sections",
+    "leave_out", "load", "log_slopes", "loss_in_words", "mean_gaps", "most_epochs", "predict",
+    "profile", "profile_prediction", "repetition_warnings", "rollout", "save", "schedule_effects",
+    "share_in_words", "shipped_fit", "split", "text", "too_many_epochs", "trial", "update", "views",
+    "withholds",
 ]
 # fmt: on

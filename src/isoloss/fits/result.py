@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isoloss.files import UNSAVED, equal_by_content, percent, save, was
+from isoloss.files import UNSAVED, displayed, equal_by_content, percent, save, was
 from isoloss.fits.arguments import FitError, Of, check_budget, check_level, check_of
 from isoloss.fits.doubt import (
     ComputeSplit,
@@ -54,7 +54,7 @@ from isoloss.fits.evidence import (
 from isoloss.fits.identify import Identified, no_exponent, widened
 from isoloss.fits.paired_gaps import Gaps, GapScore
 from isoloss.fits.sample import Sample
-from isoloss.fits.sections import Section, html, text
+from isoloss.fits.sections import Section, text
 from isoloss.fits.seeing import View, told_views, unheld_at, unheld_in
 from isoloss.fits.solve import Certificate, Coordinates, Objective, Optimum, is_base
 from isoloss.fits.units import Units
@@ -65,6 +65,7 @@ from isoloss.laws import Array, Inputs, Law, Level
 
 
 @equal_by_content
+@displayed
 @dataclass(frozen=True)
 class Fit:
     """A law fitted to runs: constants with doubt, errors, typed warnings; prints itself.
@@ -395,6 +396,3 @@ class Fit:
 
     def __str__(self) -> str:
         return text(self.sections())
-
-    def _repr_html_(self) -> str:
-        return html(self.sections())

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from isoloss.files import formerly
+from isoloss.files import displayed, formerly
 
 
 class WarningKind(StrEnum):
@@ -249,6 +249,7 @@ INHERITED = OF_LAW | {
 
 
 @formerly("Caution")
+@displayed
 @dataclass(frozen=True)
 class ResultWarning:
     """One warning of a fit, a prediction, a comparison or a plan.

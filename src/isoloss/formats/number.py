@@ -10,6 +10,7 @@ from typing import Any, Literal, assert_never
 import numpy as np
 from numpy.typing import NDArray
 
+from isoloss.files import displayed
 from isoloss.formats.grids import (
     LARGEST_GRID,
     Elements,
@@ -43,6 +44,7 @@ _FLOAT_CLASSES = (("fp4", 4), ("fp6", 6), ("fp8", 8), ("bf16", 16), ("tf32", 19)
 _INTEGER_CLASSES = (("int4", 4), ("int8", 8), ("bf16", 16))
 
 
+@displayed
 @dataclass(frozen=True)
 class Format:
     """How one number is rounded; `Format.parse("int4/128+had@gptq")` reads one, `str` prints it.

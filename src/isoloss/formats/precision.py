@@ -9,6 +9,7 @@ from functools import cached_property, total_ordering
 from types import MappingProxyType
 from typing import Literal
 
+from isoloss.files import displayed
 from isoloss.formats.number import Format
 from isoloss.formats.parts import (
     PARTS,
@@ -27,6 +28,7 @@ Formats = Mapping[str, Format]
 
 
 @total_ordering
+@displayed
 @dataclass(frozen=True, init=False, repr=False)
 class Precision:
     """Which part uses which format: `Precision("w4 a8 kv:e4m3")`, `Precision("w8 a8 ->

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isoloss.files import encode, save
+from isoloss.files import displayed, encode, save
 from isoloss.formats import Precision
 from isoloss.laws.constant import Constant, check_bounds
 from isoloss.laws.formula import Composed, Constants, Formula, Grouped, check
@@ -23,6 +23,7 @@ Spelling = str | Precision | Sequence[str | Precision]
 T = TypeVar("T")
 
 
+@displayed
 @dataclass(frozen=True)
 class Law:
     """Named constants and an equation: ``law(params, tokens, precision)`` is the loss, in nats or

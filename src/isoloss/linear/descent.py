@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from isoloss.files import displayed
 from isoloss.linear.checks import finite, one_of, whole
 from isoloss.linear.schedules import SCHEDULES
 from isoloss.linear.update_rules import UPDATE_RULES, Coefficients
@@ -19,6 +20,7 @@ Array = NDArray[np.float64]
 ITERATES = ("last", "average", "tail", "tail 0.25")
 
 
+@displayed
 @dataclass(frozen=True)
 class SGD:
     """One-pass SGD on fresh batches: w_{t+1} = w_t + u_{t+1}, u_{t+1} = momentum u_t - step_size

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from isoloss.files import displayed
 from isoloss.linear.asked import Spelled, check_descent, check_problem
 from isoloss.linear.checks import finite, whole
 from isoloss.linear.descent import SGD
@@ -20,6 +21,7 @@ from isoloss.linear.sampled import Difference
 Array = NDArray[np.float64]
 
 
+@displayed
 @dataclass(frozen=True)
 class SketchRisk:
     """The mean risk over random sketches, with the risk of each.

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.files import shown_value
+from isoloss.files import displayed, shown_value
 from isoloss.linear.checks import finite, fits_in_memory, in_range, one_of, whole
 
 Array = NDArray[np.float64]
@@ -23,6 +23,7 @@ _ARRAYS = 8
 _TARGETS = "a number, an array of dim numbers, 'isotropic' or 'source 1.5'"
 
 
+@displayed
 @dataclass(frozen=True, eq=False)
 class Regression:
     """Linear regression y = <w*, x> + noise on independent symmetric features x_i of variance

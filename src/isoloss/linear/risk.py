@@ -20,6 +20,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from isoloss.files import displayed
+
 Array = NDArray[np.float64]
 How = Literal["exact", "closure", "sampled"]
 Inputs = Literal["clean", "in use"]
@@ -30,6 +32,8 @@ INPUT_WORDS = {"clean": "clean inputs", "in use": "features rounded in use"}
 SHOWN = 12
 
 
+@displayed
+@displayed
 @dataclass(frozen=True)
 class Parts:
     """Parts of an excess risk, in squared units of the label; the first five sum to its value.
@@ -75,6 +79,7 @@ class Parts:
         return ", ".join(f"{name} {value:.4g}" for name, value in numbers if value is not None)
 
 
+@displayed
 @dataclass(frozen=True)
 class Risk:
     """Excess risk of the result over w* on clean features, whichever inputs it is used on.
@@ -122,6 +127,7 @@ class Risk:
         return f"{head} = {sums}{tail}"
 
 
+@displayed
 @dataclass(frozen=True)
 class Directions:
     """The risk by eigendirection: arrays (n,) that sum to the bias and the variance of the risk.
@@ -157,6 +163,7 @@ class Directions:
         return "\n".join([f"{first}{np.sum(self.variance):.4g}", *rows])
 
 
+@displayed
 @dataclass(frozen=True)
 class TrainingRisk:
     """Expected training loss 0.5 E o^2 at the next sample, o the error that the last step would

@@ -22,7 +22,7 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from isoloss.files import shown_value
+from isoloss.files import displayed, shown_value
 from isoloss.formats import Format, Precision
 from isoloss.formats.torch_twin import fake_quantise
 from isoloss.lm.model import Linear, Model
@@ -37,6 +37,7 @@ _Layer = Linear | nn.Linear
 Asked = tuple[str, Format]
 
 
+@displayed
 @dataclass(frozen=True)
 class RoundingErrors:
     """Relative errors of formats in the matrices of one model.

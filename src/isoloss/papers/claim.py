@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from math import inf
 from types import MappingProxyType
 
+from isoloss.files import displayed
 from isoloss.linear import Study
 
 #: Where numbers that ours are compared with come from, and the head of their column.
@@ -101,6 +102,7 @@ class Finding:
     figure: Study | None = None
 
 
+@displayed
 @dataclass(frozen=True)
 class Claim:
     """A claim, figure, experiment, or open question of a paper.

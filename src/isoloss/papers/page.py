@@ -4,16 +4,15 @@ that loads nothing.
 
 from __future__ import annotations
 
-import platform
 import re
 from collections.abc import Iterator
 from html import escape
-from importlib.metadata import version
 from pathlib import Path
 
 from isoloss.files import check_target, write
+from isoloss.files import versions as versions
 from isoloss.papers.claim import Claim, PapersError
-from isoloss.papers.page_look import STYLE
+from isoloss.papers.page_look import STYLE as OWN_STYLE
 from isoloss.papers.reading import Paper, papers
 from isoloss.papers.result import Report, Reproduction
 from isoloss.papers.showing import heads, row
@@ -87,15 +86,11 @@ def write_page(report: Report, path: str | Path, force: bool = False) -> Path:
     return write(target, content, force, PapersError)
 
 
-def versions() -> dict[str, str]:
-    """What computed: isoloss, the libraries that it computes with, and Python."""
-    libraries = {name: version(name) for name in ("isoloss", "numpy", "scipy", "polars")}
-    return {**libraries, "python": platform.python_version(), "machine": platform.machine()}
-
-
 def page(report: Report) -> str:
     """The page as text: shares of verdicts, an index by paper and by row, and every claim."""
-    known = papers()
+    from isoloss.plots import STYLE  # which loads matplotlib
+
+    known, style = papers(), STYLE + OWN_STYLE
     of_paper = {
         name: [(k, each) for k, each in enumerate(report) if each.claim.paper == name]
         for name in dict.fromkeys(each.claim.paper for each in report)
@@ -116,7 +111,7 @@ def page(report: Report) -> str:
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>The papers, reproduced by isoloss</title><style>{STYLE}</style></head>",
+            f"<title>The papers, reproduced by isoloss</title><style>{style}</style></head>",
             f"<body><main>{chr(10).join(body)}</main></body></html>\n",
         ]
     )
@@ -230,7 +225,7 @@ def _figure(place: int, each: Reproduction) -> Iterator[str]:
     """The figure as a part of the page, or why there is none."""
     if each.finding is None or each.finding.figure is None:
         return
-    from isoloss.plots import plot  # which loads matplotlib
+    from isoloss.plots import inline, plot  # which loads matplotlib
 
     try:
         drawn = plot(each)
@@ -239,15 +234,6 @@ def _figure(place: int, each: Reproduction) -> Iterator[str]:
         return
     label = escape(f"{each.claim.name}: {each.finding.figure.title}", quote=True)
     yield f'<figure role="img" aria-label="{label}">{inline(drawn._repr_svg_(), place)}</figure>'
-
-
-def inline(svg: str, place: int) -> str:
-    """An SVG as part of an HTML page: without its head, its names its own, as wide as it may be."""
-    body = svg[svg.index("<svg") :]
-    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    # Names of parts are shared by all SVGs of a page: two figures must not have the same.
-    body = re.sub(r'\bid="', f'id="c{place}-', body)
-    return re.sub(r'(href="#|url\(#)', rf"\g<1>c{place}-", body)
 
 
 def _link(place: int, each: Reproduction) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from isoloss.fits import Section, html, text
+from isoloss.files import displayed
+from isoloss.fits import Section, text
 from isoloss.linear import Study
 from isoloss.papers.claim import Claim, Expected, Finding, Ours, PapersError
 from isoloss.papers.showing import heads, row, several, shown, told
@@ -21,6 +22,8 @@ _FIGURES = {
 }  # fmt: skip
 
 
+@displayed
+@displayed
 @dataclass(frozen=True, eq=False, repr=False)
 class Reproduction:
     """A claim, what a check found, and the verdict.
@@ -169,12 +172,8 @@ class Reproduction:
     def __str__(self) -> str:
         return text(self.sections())
 
-    __repr__ = __str__
 
-    def _repr_html_(self) -> str:
-        return html(self.sections())
-
-
+@displayed
 @dataclass(frozen=True, eq=False, repr=False)
 class Report:
     """Reproductions of many claims, in the order of the papers.
@@ -248,8 +247,3 @@ class Report:
 
     def __str__(self) -> str:
         return text(self.sections())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return html(self.sections())

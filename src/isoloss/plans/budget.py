@@ -7,7 +7,7 @@ from copy import copy
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from isoloss.files import did_you_mean
+from isoloss.files import did_you_mean, displayed
 from isoloss.plans.checks import as_count
 from isoloss.plans.costs import (
     USUAL,
@@ -55,6 +55,7 @@ LIMITS = tuple(name for name in AMOUNTS if name != "price")
 LEAST = 1e3
 
 
+@displayed
 @dataclass(frozen=True, init=False)
 class Budget:
     """Limits, any mix of them, as `Budget("1e21 flop", memory="16 GB")`.

@@ -11,7 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from isoloss.fits import UNKNOWN, ResultWarning, Section, WarningKind, loss_in_words, text
+from isoloss.files import displayed
+from isoloss.fits import (
+    UNKNOWN,
+    ResultWarning,
+    Section,
+    View,
+    WarningKind,
+    loss_in_words,
+    text,
+)
 from isoloss.formats import Precision
 from isoloss.laws import is_gap_law, preset
 from isoloss.plans.budget import BudgetLike, as_budget, machine_of
@@ -121,6 +130,7 @@ class Optimum:
     alone: LawPlan
 
 
+@displayed
 @dataclass(frozen=True)
 class Disagreement:
     """Answers of all laws to one question. Prints itself.
@@ -228,10 +238,11 @@ def gaps_by_law(
         for n, d in zip(sizes, lengths, strict=True)
     )
     known, silent = _known([bits])
-    answers = []
+    answers, views = [], []
     for reading, (asked,) in known:
         member = Member(preset(reading.law))
-        sees = views_of(member, [asked])[0].sees
+        views.append(views_of(member, [asked]))
+        sees = views[-1][0].sees
         gaps = tuple(
             float(member.law.gap(n, d, asked)) if sees else float("nan") for n, d in points
         )
@@ -239,7 +250,7 @@ def gaps_by_law(
             Asked(reading, str(asked), gaps, tuple(far(member, n, d) for n, d in points))
         )
     return Disagreement(
-        f"What {bits} bits cost", points, tuple(answers), (), silent, _unseen(known)
+        f"What {bits} bits cost", points, tuple(answers), (), silent, _unseen(known, views)
     )
 
 
@@ -290,15 +301,17 @@ def plans_by_law(
     if not optima:
         raise PlanError(f"no law can plan {budget}: {problems[-1]}")
     return Disagreement(
-        f"What to train with {budget}", (), (), tuple(optima), tuple(problems), _unseen(known)
-    )
+        f"What to train with {budget}", (), (), tuple(optima), tuple(problems),
+        _unseen(known, [views_of(Member(preset(r.law)), asked) for r, asked in known]),
+    )  # fmt: skip
 
 
-def _unseen(known: Sequence[tuple[Reading, Sequence[Precision]]]) -> tuple[ResultWarning, ...]:
+def _unseen(
+    known: Sequence[tuple[Reading, Sequence[Precision]]], views: Sequence[Sequence[View]]
+) -> tuple[ResultWarning, ...]:
     """Warnings of what laws cannot see of how they are asked, one a reading."""
     found = []
-    for reading, precisions in known:
-        seen = views_of(Member(preset(reading.law)), precisions)
+    for (reading, precisions), seen in zip(known, views, strict=True):
         names = tuple(dict.fromkeys(name for view in seen for name in view.unseen))
         if names:
             asked = f"'{precisions[0]}'" + (" and more" if len(precisions) > 1 else "")

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from isoloss.files import displayed
 from isoloss.formats import Format, Precision
 from isoloss.laws import Array, DomainError, Inputs, Level, Levels
 from isoloss.plans.budget import BudgetLike, as_budget
@@ -35,6 +36,7 @@ from isoloss.runs import compact
 POINTS = 125
 
 
+@displayed
 @dataclass(frozen=True)
 class RealBits:
     """The best real number of bits.

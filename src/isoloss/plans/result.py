@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from isoloss.files import UNSAVED, fields_of, save, was
+from isoloss.files import UNSAVED, displayed, fields_of, save, was
 from isoloss.fits import (
     ResultWarning,
     Section,
@@ -21,10 +21,12 @@ from isoloss.plans.evidence import (
     BreakEven,
     Charts,
     Choice,
+    Frontier,
     LawPlan,
     Question,
     Regret,
     Spelling,
+    Surface,
     beside_section,
     break_even_section,
     break_evens_of,
@@ -32,6 +34,7 @@ from isoloss.plans.evidence import (
     charts_of,
     choices_section,
     costs_section,
+    frontier_of,
     loss_of_choice,
     over_budget,
     regrets_of,
@@ -39,6 +42,7 @@ from isoloss.plans.evidence import (
     spellings_of,
     spellings_section,
     sure_of,
+    surface_of,
     throughput_of,
     unranked,
 )
@@ -46,6 +50,7 @@ from isoloss.plans.problems import PlanError
 from isoloss.runs import compact
 
 
+@displayed
 @dataclass(frozen=True)
 class Plan:
     """The choices that a budget allows, least expected loss first. Prints itself.
@@ -143,6 +148,20 @@ class Plan:
                 "this plan has lost the laws it was made from, so it cannot be drawn; plan again"
             )
         return charts_of(self.question, self.choices, self.level)
+
+    @cached_property
+    def surface(self) -> Surface:
+        """The part of its charts that is loss over params and tokens, computed once."""
+        if self.drawn is not None or self.question is None:
+            return self.charts.surface
+        return surface_of(self.question, self.choices)
+
+    @cached_property
+    def frontier(self) -> Frontier | None:
+        """The part of its charts that is loss against cost, computed once."""
+        if self.drawn is not None or self.question is None:
+            return self.charts.frontier
+        return frontier_of(self.question, self.choices, self.level)
 
     @cached_property
     def regrets(self) -> tuple[Regret, ...]:
@@ -247,16 +266,19 @@ class Plan:
         if self.repetition:
             lines.append(f"repetition: {self.repetition}")
         lines += over_budget(first)
-        if self.apart:
-            lines.append(f"no one size: {self.apart}")
         if self.training_memory:
             lines.append(f"training memory: {self.training_memory}")
-        if self.withheld:
-            why = f"recommendation withheld: {self.withheld}"
+        return [*lines, *self.recommendation]
+
+    @property
+    def recommendation(self) -> tuple[str, ...]:
+        """The recommendation and what is not ranked beside it, or why there is none."""
+        first, best = self.choices[0], self.best
+        if best is None:
+            apart = (f"no one size: {self.apart}",) if self.apart else ()
             over = "" if self.apart else "; extrapolate=True (--extrapolate) overrides"
-            lines.append(why + over)
-        if self.best is None:
-            return lines
+            withheld = (f"recommendation withheld: {self.withheld}{over}",) if self.withheld else ()
+            return (*apart, *withheld)
         sure = sure_of(first, len(self.choices) == 1)
         size = f"{compact(first.params)} params on {compact(first.tokens)} tokens"
         if first.all_params > first.params:
@@ -266,7 +288,7 @@ class Plan:
             size += f" (size {first.absent})"
         by = by_fewer(self.choices)
         said = f"{size} in '{first.precision}', loss {loss_of_choice(first)}{by}, {sure}"
-        return [*lines, said, *unranked(self.choices)]
+        return (said, *unranked(self.choices))
 
     def _beside(self) -> list[Section]:
         """The published models near the first choice; none of what is no language model."""

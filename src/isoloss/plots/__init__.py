@@ -4,10 +4,11 @@ from isoloss.plots.drawing import FIGURES, Drawing, draws
 from isoloss.plots.figure import SUFFIXES, Figure
 from isoloss.plots.plotting import Illustrated, kinds, named_formats, plot
 from isoloss.plots.problems import PlotError
+from isoloss.plots.reports import STYLE, Document, in_notebook, inline, report
 
 # fmt: off
 __all__ = [
-    "FIGURES", "SUFFIXES", "Drawing", "Figure", "Illustrated", "PlotError", "draws", "kinds",
-    "named_formats", "plot",
+    "FIGURES", "STYLE", "SUFFIXES", "Document", "Drawing", "Figure", "Illustrated", "PlotError",
+    "draws", "in_notebook", "inline", "kinds", "named_formats", "plot", "report",
 ]
 # fmt: on

@@ -121,6 +121,12 @@ def kinds() -> dict[str, dict[str, str]]:
     return {name: {each.kind: each.shows for each in found} for name, found in by_type().items()}
 
 
+def figures_of(value: object) -> dict[str, Drawing]:
+    """The figures of a value by kind, the one that is drawn by default first."""
+    _read_panels()
+    return kinds_of(value)
+
+
 @cache
 def _read_panels() -> None:
     """Import the folder of figures, each of which registers itself."""

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from isoloss.files import displayed
 from isoloss.formats import Precision
 from isoloss.runs.columns import NUMERIC
 from isoloss.runs.numbers import number
 
 
+@displayed
 @dataclass(frozen=True)
 class Run:
     """One run; its fields are the columns of a table of runs, None where unknown.

@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 
-from isoloss.files import check_target, equal_by_content, fields_of, percent, save
-from isoloss.fits import Section, html, loss_in_words, text
+from isoloss.files import check_target, displayed, equal_by_content, fields_of, percent, save
+from isoloss.fits import Section, loss_in_words, text
 from isoloss.formats import Precision
 from isoloss.laws import Array
 from isoloss.runs import compact, metric_of
@@ -28,6 +28,7 @@ PACKAGES = ("isoloss", "numpy", "scipy")
 
 
 @equal_by_content
+@displayed
 @dataclass(frozen=True, repr=False)
 class Forecast:
     """Predictions of runs that are not there yet. Prints itself; `save` freezes it.
@@ -150,11 +151,6 @@ class Forecast:
 
     def __str__(self) -> str:
         return text(self.sections())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return html(self.sections())
 
 
 def forecast_of_quantiles(

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from isoloss.files import load
-from isoloss.fits import Section, html, text
+from isoloss.files import displayed, load
+from isoloss.fits import Section, text
 from isoloss.runs import compact
 from isoloss.scores.frozen_forecast import Forecast
 from isoloss.scores.ledger_files import files_of, in_order
 from isoloss.scores.problems import ScoreError
 
 
+@displayed
 @dataclass(frozen=True, repr=False)
 class Ledger:
     """The forecasts of a folder, the first first. Prints itself.
@@ -57,11 +58,6 @@ class Ledger:
 
     def __str__(self) -> str:
         return text(self.sections())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return html(self.sections())
 
 
 def ledger(folder: str | Path) -> Ledger:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from isoloss.files import percent, save
-from isoloss.fits import Section, html, loss_in_words, text
+from isoloss.files import displayed, percent, save
+from isoloss.fits import Section, loss_in_words, text
 from isoloss.runs import compact, metric_of
 
 
@@ -92,6 +92,7 @@ class ForecastScore:
         return math.sqrt(_mean([(each.seen - each.middle) ** 2 for each in self.points]))
 
 
+@displayed
 @dataclass(frozen=True, repr=False)
 class Score:
     """How forecasts did. Prints itself.
@@ -201,11 +202,6 @@ class Score:
 
     def __str__(self) -> str:
         return text(self.sections())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return html(self.sections())
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -2,6 +2,10 @@
 
 from isoloss.cli.arguments.budget_options import SPEND, Spending
 from isoloss.cli.arguments.law_choice import chosen_laws
+from isoloss.cli.arguments.named_things import (
+    Meaning,
+    named_thing,
+)
 from isoloss.cli.arguments.options import (
     DOUBT,
     FITTING,
@@ -10,7 +14,9 @@ from isoloss.cli.arguments.options import (
     Fitting,
     Force,
     Keeping,
+    KeptPage,
     KeptTable,
+    KeptTableOrPage,
     Level,
     LogTo,
     OfName,
@@ -53,8 +59,10 @@ from isoloss.cli.arguments.tables import in_words, is_table, read_and_told, read
 from isoloss.cli.arguments.targets import (
     A_TABLE,
     FIGURES,
+    PAGES,
     READ,
     RESULTS,
+    SAVED,
     TABLES,
     TRACKERS,
     check_target,
@@ -63,12 +71,13 @@ from isoloss.cli.arguments.things import is_saved, names_a_file, saved_or_law
 
 # fmt: off
 __all__ = [
-    "A_TABLE", "DOUBT", "FIGURES", "FITTING", "MODEL", "OUTPUT", "READ", "RESULTS", "SAMPLING",
-    "SPEND", "TABLES", "TRACKERS", "AsInputs", "AsIterate", "AsJson", "AsModel", "AsScales",
-    "DescentLists", "Fitting", "Force", "Keeping", "KeptTable", "Level", "LogTo", "ModelName",
-    "OfName", "ProblemLists", "Reading", "ReadingLists", "ResampleName", "SamplingLists", "Saving",
-    "Spending", "Tables", "check_target", "check_unserved", "chosen_laws", "count", "descent_of",
-    "drawn", "flag", "given", "in_words", "is_saved", "is_table", "listed", "many", "names_a_file",
+    "A_TABLE", "DOUBT", "FIGURES", "FITTING", "MODEL", "OUTPUT", "PAGES", "READ", "RESULTS",
+    "SAMPLING", "SAVED", "SPEND", "TABLES", "TRACKERS", "AsInputs", "AsIterate", "AsJson",
+    "AsModel", "AsScales", "DescentLists", "Fitting", "Force", "Keeping", "KeptPage", "KeptTable",
+    "KeptTableOrPage", "Level", "LogTo", "Meaning", "ModelName", "OfName", "ProblemLists",
+    "Reading", "ReadingLists", "ResampleName", "SamplingLists", "Saving", "Spending", "Tables",
+    "check_target", "check_unserved", "chosen_laws", "count", "descent_of", "drawn", "flag",
+    "given", "in_words", "is_saved", "is_table", "listed", "many", "named_thing", "names_a_file",
     "one", "only", "points_of", "read_and_told", "read_tables", "regression_of", "saved_or_law",
     "scales_of", "switch", "whole_numbers",
 ]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import isoloss as il
-from isoloss.cli.arguments.targets import RESULTS, check_target
+from isoloss.cli.arguments.targets import SAVED, check_target
 from isoloss.cli.refusing import Refused
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def map_files(names: Sequence[str], texts: Sequence[str]) -> MapFiles:
     files = {name: single.get(name, *general) for name in own if general or name in single}
     for path in files.values():
         if not path.exists():
-            check_target(path, RESULTS, force=False)
+            check_target(path, SAVED, force=False)
     return MapFiles(files, frozenset(name for name, path in files.items() if path.exists()))
 
 

@@ -12,7 +12,7 @@ import typer
 from isoloss.cli.arguments.targets import (
     A_TABLE,
     FIGURES,
-    RESULTS,
+    PAGES,
     TABLES,
     TRACKERS,
     check_target,
@@ -51,6 +51,27 @@ KeptTable = Annotated[
         metavar="FILE",
         rich_help_panel=OUTPUT,
         help=f"Keep the rows in this file ({' '.join(TABLES)}).",
+    ),
+]
+KeptPage = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        rich_help_panel=OUTPUT,
+        help=f"Write it as a page that needs no network ({' '.join(PAGES)}).",
+    ),
+]
+KeptTableOrPage = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        rich_help_panel=OUTPUT,
+        help=f"Keep the rows in this file ({' '.join(TABLES)}), or write the answer as a page "
+        f"that needs no network ({' '.join(PAGES)}).",
     ),
 ]
 LogTo = Annotated[
@@ -356,7 +377,8 @@ class Saving:
             "--output",
             metavar="FILE",
             rich_help_panel=OUTPUT,
-            help=f"Keep the result in this file ({' '.join(RESULTS)}).",
+            help="Keep the result in this file (.json), or write its page, which needs no "
+            "network (.html).",
         ),
     ] = None
     drawing: Annotated[Path | None, drawn("the result")] = None

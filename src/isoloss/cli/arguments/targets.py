@@ -10,7 +10,9 @@ from isoloss.cli.refusing import Refused
 #: Endings by what is kept; the help shows them without loading the rooms that write them.
 FIGURES = (".svg", ".png", ".pdf")
 TABLES = (".parquet", ".csv", ".tsv", ".json", ".jsonl")
-RESULTS = (".json",)
+#: A saved result, and the page of one.
+SAVED, PAGES = (".json",), (".html",)
+RESULTS = (*SAVED, *PAGES)
 #: Endings of files that are read as tables.
 READ = (
     ".csv", ".tsv", ".json", ".jsonl", ".parquet", ".xlsx", ".gz", ".bz2", ".xz", ".zst", ".db",

@@ -12,6 +12,7 @@ from typer.core import TyperCommand
 
 import isoloss as il
 from isoloss.cli.manual.given import giving
+from isoloss.cli.manual.spoken import noted
 from isoloss.cli.manual.unnamed import paths_of, unnamed
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
-        with giving(ctx):
+        with giving(ctx), noted():
             return super().invoke(ctx)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:

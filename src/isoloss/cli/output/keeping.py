@@ -25,6 +25,17 @@ def keep(found: Study | Runs, rows: int, output: Path | None, force: bool) -> No
         say(f"saved {rows} rows as {found.save(output, force=force)}")
 
 
+def keep_result(found: Any, output: Path | None, force: bool) -> None:
+    """Save a result where one is asked for, or write its page, by the ending, and say so."""
+    if output is None:
+        return
+    if output.suffix.lower() == ".html":
+        il.report(found, path=output, force=force)
+        say(f"wrote {output}")
+    else:
+        say(f"saved {found.save(output, force=force)}")
+
+
 def draw(found: Study | Runs, output: Path | None, drawing: Path | None, force: bool) -> None:
     """Draw what is asked to be drawn; if that fails, the table is kept all the same."""
     if drawing is None:

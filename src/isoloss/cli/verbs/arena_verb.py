@@ -10,7 +10,7 @@ import typer
 import isoloss as il
 from isoloss.cli.arguments import A_TABLE, FIGURES, RESULTS, Saving, check_target, listed
 from isoloss.cli.manual import Example
-from isoloss.cli.output import say, show, show_json
+from isoloss.cli.output import keep_result, say, show, show_json
 from isoloss.cli.refusing import Refused
 
 
@@ -71,8 +71,7 @@ def arena(
         targets=asked or ("loss", "gap"),
         callback=lambda each: say(f"{each.target}, {each.table}, {each.protocol}: {each.name}"),
     )
-    if saving.output is not None:
-        say(f"saved {found.save(saving.output, saving.force)}")
+    keep_result(found, saving.output, saving.force)
     if saving.drawing is not None:
         il.plot(found, saving.drawing, force=saving.force)
         say(f"drew {saving.drawing}")

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 import isoloss as il
-from isoloss.cli.arguments import AsJson, listed
+from isoloss.cli.arguments import PAGES, AsJson, Force, KeptPage, check_target, listed
 from isoloss.cli.manual import Example
-from isoloss.cli.output import show, show_json
+from isoloss.cli.output import keep_result, show, show_json
 from isoloss.cli.refusing import Refused
 
 
@@ -51,6 +51,8 @@ def disagree(
             show_default="linear-bits and all",
         ),
     ] = None,
+    output: KeptPage = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Ask every published law that sees precision the same question, each in its own formats.
@@ -58,6 +60,7 @@ def disagree(
     What 4 bits cost a model (--params, --tokens), or what to train with a budget (--train). Numbers
     in parentheses lie outside the runs behind a law.
     """
+    check_target(output, PAGES, force)
     sizes, lengths = listed(params, "--params"), listed(tokens, "--tokens")
     counts = [_whole(each) for each in listed(bits, "--bits")]
     if (train is None) == (not sizes):
@@ -82,6 +85,7 @@ def disagree(
         found = il.plans.plans_by_law(
             il.Budget(train), machines, **({"bits": counts} if counts else {})
         )
+    keep_result(found, output, force)
     if as_json:
         show_json(
             "disagreement", {"units": {"gaps": "nats/token", "outside": "factor"}, **asdict(found)}

@@ -24,7 +24,7 @@ from isoloss.cli.arguments import (
     saved_or_law,
 )
 from isoloss.cli.manual import Example
-from isoloss.cli.output import counted, say, show, show_json, waiting
+from isoloss.cli.output import counted, keep_result, say, show, show_json, waiting
 from isoloss.cli.refusing import Refused
 
 if TYPE_CHECKING:
@@ -148,8 +148,7 @@ def _update(
     found = il.fits.update(
         known if isinstance(known, il.Fit) else law, read_tables(tables, reading)
     )
-    if saving.output is not None:
-        say(f"saved {found.fit.save(saving.output, force=saving.force)}")
+    keep_result(found.fit, saving.output, saving.force)
     if saving.as_json:
         from isoloss.cli.output.results_data import of_update
 
@@ -224,8 +223,7 @@ def _check_targets(saving: Saving) -> None:
 
 
 def _keep(found: Fit | Comparison, saving: Saving) -> None:
-    if saving.output is not None:
-        say(f"saved {found.save(saving.output, force=saving.force)}")
+    keep_result(found, saving.output, saving.force)
     if saving.drawing is not None:
         il.plot(found, saving.drawing, force=saving.force)
         say(f"drew {saving.drawing}")

@@ -11,10 +11,11 @@ import typer
 import isoloss as il
 from isoloss.cli.arguments import (
     FIGURES,
+    PAGES,
     TABLES,
     AsJson,
     Force,
-    KeptTable,
+    KeptTableOrPage,
     Level,
     Reading,
     Tables,
@@ -43,7 +44,7 @@ def gaps(
             "end ('w4 a4 then fp from 80%'), do to a gap, and the best switch at equal hours.",
         ),
     ] = False,
-    output: KeptTable = None,
+    output: KeptTableOrPage = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -54,11 +55,14 @@ def gaps(
     runs apart. The table that -o keeps has the mean gap of each cell as its loss.
     """
     check_target(drawing, FIGURES, force)
-    check_target(output, TABLES, force)
+    check_target(output, (*TABLES, *PAGES), force)
     runs = read_tables(tables, reading)
     found = il.fits.gap_table(runs, level)
     effects = il.fits.schedule_effects(runs, level) if schedules else None
-    if output is not None:
+    if output is not None and output.suffix.lower() in PAGES:
+        il.report(found, *([effects] if effects else []), path=output, force=force)
+        say(f"wrote {output}")
+    elif output is not None:
         kept = il.fits.mean_gaps(runs)
         say(f"saved {len(kept)} rows as {kept.save(output, force=force)}")
     if drawing is not None:

@@ -7,9 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import isoloss as il
-from isoloss.cli.arguments import DOUBT, AsJson, Level, listed, saved_or_law
+from isoloss.cli.arguments import (
+    DOUBT,
+    PAGES,
+    AsJson,
+    Force,
+    KeptPage,
+    Level,
+    check_target,
+    listed,
+    saved_or_law,
+)
 from isoloss.cli.manual import Example
-from isoloss.cli.output import show, show_json
+from isoloss.cli.output import keep_result, show, show_json
 from isoloss.cli.refusing import Refused
 
 if TYPE_CHECKING:
@@ -119,6 +129,8 @@ def gauge(
         ),
     ] = 0.05,
     level: Level = 0.9,
+    output: KeptPage = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Say whether a run under way is as predicted, worse than rounding explains, or better than its
@@ -128,6 +140,7 @@ def gauge(
     step by step, as far as both are logged; ask again as the files grow. Without an expected gap
     the run is tested against the control alone.
     """
+    check_target(output, PAGES, force)
     found = il.fits.gauge(
         run,
         against,
@@ -143,6 +156,7 @@ def gauge(
         level=level,
         columns=dict(_named(each) for each in listed(column, "--column")),
     )
+    keep_result(found, output, force)
     if as_json:
         show_json("gauge", of_gauge(found))
     else:

@@ -12,8 +12,7 @@ from isoloss.cli.manual import Example
 from isoloss.cli.output import show, show_json
 
 if TYPE_CHECKING:
-    from isoloss.fits import Section
-    from isoloss.laws import Box, Law
+    from isoloss.laws import Law
 
 
 def laws(
@@ -48,13 +47,11 @@ def laws(
             ]
         )
     else:
-        show(_one(known[0]))
+        show(il.fits.law_sections(known[0]))
 
 
 def as_data(law: Law) -> dict[str, Any]:
     """The law for programs: constants with units, meaning, bounds and how they are held."""
-    from isoloss.cli.output.forms import form
-
     constants = [
         {
             "name": k.name,
@@ -78,7 +75,7 @@ def as_data(law: Law) -> dict[str, Any]:
     return {
         "name": law.name,
         "title": law.title,
-        "form": form(law),
+        "form": il.fits.law_form(law),
         "source": law.source,
         "evidence": il.laws.EVIDENCE[law.evidence],
         "units": {
@@ -93,8 +90,6 @@ def as_data(law: Law) -> dict[str, Any]:
 
 
 def _row(law: Law) -> tuple[str, ...]:
-    from isoloss.cli.output.forms import form
-
     known = sum(k.value is not None for k in law.constants if k.name not in law.fixed)
     estimated = sum(k.name not in law.fixed for k in law.constants)
     constants = (
@@ -105,50 +100,19 @@ def _row(law: Law) -> tuple[str, ...]:
         else f"{known} of {estimated} known"
     )
     of = "gap: " if il.laws.is_gap_law(law) else ""
-    return law.name, of + form(law), constants, _cited(law), il.laws.EVIDENCE[law.evidence]
+    return (
+        law.name,
+        of + il.fits.law_form(law),
+        constants,
+        _cited(law),
+        il.laws.EVIDENCE[law.evidence],
+    )
 
 
 def _cited(law: Law) -> str:
     """The source without the place in it; where that is a number, that of arXiv."""
     first = law.source.split(",")[0].split(";")[0]
     return f"arXiv {first}" if first[:1].isdigit() else first
-
-
-def _one(law: Law) -> list[Section]:
-    from isoloss.cli.output.forms import form
-
-    what = "gap" if il.laws.is_gap_law(law) else "loss"
-    lines = [
-        f"{what} = {form(law)}, {il.runs.metric_of(law.metric).per_run}",
-        f"source: {law.source or 'none'} ({il.laws.EVIDENCE[law.evidence]})",
-    ]
-    if law.box is not None:
-        lines.append(f"its runs cover {_covered(law.box)}")
-    rows = []
-    for k in law.constants:
-        value = "to be fitted" if k.value is None else f"{k.value:.6g}"
-        held = (
-            f"= {law.ties[k.name]}"
-            if k.name in law.ties
-            else "fixed"
-            if k.name in law.fixed
-            else ""
-        )
-        rows.append((k.name, value, held, k.unit, k.meaning))
-    out = [
-        il.fits.Section(f"{law.name}: {law.title}", tuple(lines)),
-        il.fits.Section("Constants", (), ("", "value", "", "unit", "meaning"), tuple(rows)),
-    ]
-    return out + ([il.fits.Section("Notes", law.notes)] if law.notes else [])
-
-
-def _covered(box: Box) -> str:
-    compact = il.runs.compact
-    params, tokens = (" to ".join(map(compact, ends)) for ends in (box.params, box.tokens))
-    ratio = " to ".join(f"{end:.3g}" for end in box.tokens_per_param)
-    return f"params {params}, tokens {tokens}, tokens per param {ratio}" + (
-        f"; {box.formats}" if box.formats else ""
-    )
 
 
 #: Shown below the help and on the page of commands, and run by the tests.

@@ -12,6 +12,7 @@ import isoloss as il
 from isoloss.cli.arguments import (
     DOUBT,
     OUTPUT,
+    PAGES,
     TABLES,
     AsJson,
     Force,
@@ -22,7 +23,7 @@ from isoloss.cli.arguments import (
     saved_or_law,
 )
 from isoloss.cli.manual import Example
-from isoloss.cli.output import say, show, show_json
+from isoloss.cli.output import keep_result, say, show, show_json
 from isoloss.cli.refusing import Refused
 
 if TYPE_CHECKING:
@@ -172,7 +173,8 @@ def next_runs(
             "--output",
             metavar="FILE",
             rich_help_panel=OUTPUT,
-            help="Write one row a run (.csv .tsv .parquet .json .jsonl), to fill in its loss.",
+            help="Write one row a run (.csv .tsv .parquet .json .jsonl), to fill in its loss, or "
+            "the report as a page (.html).",
         ),
     ] = None,
     force: Force = False,
@@ -190,7 +192,7 @@ def next_runs(
     what a grid, an L and two ratios of the same cost would bring. STOP means that no design of the
     cost answers it under laws of half the weight, not even one made for a law alone.
     """
-    check_target(output, TABLES, force)
+    check_target(output, (*TABLES, *PAGES), force)
     budget = il.Budget(**vars(spending))
     shared = {
         "params": _ends(params, "--params"), "tokens": _ends(tokens, "--tokens"),
@@ -239,7 +241,9 @@ def _shown(
     as_json: bool,
 ) -> None:
     """Keep runs as a table where that is asked for, and print their report or JSON."""
-    if output is not None:
+    if output is not None and output.suffix.lower() in PAGES:
+        keep_result(found, output, force)
+    elif output is not None:
         found.save(output, force)
         say(f"wrote {output}")
     if as_json:

@@ -24,7 +24,7 @@ from isoloss.cli.arguments import (
     read_tables,
 )
 from isoloss.cli.manual import Example
-from isoloss.cli.output import say, show, show_json
+from isoloss.cli.output import keep_result, say, show, show_json
 
 ASKED = "What is compared"
 
@@ -133,8 +133,7 @@ def pays(
         of=of.value,
         level=level,
     )
-    if saving.output is not None:
-        say(f"saved {found.save(saving.output, saving.force)}")
+    keep_result(found, saving.output, saving.force)
     if saving.drawing is not None:
         il.plot(found, saving.drawing, force=saving.force)
         say(f"drew {saving.drawing}")

@@ -11,6 +11,7 @@ import isoloss as il
 from isoloss.cli.arguments import (
     DOUBT,
     FIGURES,
+    PAGES,
     RESULTS,
     SPEND,
     Level,
@@ -23,7 +24,7 @@ from isoloss.cli.arguments import (
     saved_or_law,
 )
 from isoloss.cli.manual import Example
-from isoloss.cli.output import log_plan, say, show, show_json
+from isoloss.cli.output import keep_result, log_plan, say, show, show_json
 from isoloss.cli.refusing import Refused
 
 if TYPE_CHECKING:
@@ -252,8 +253,7 @@ def plan(
         _rank(laws, known, budget, device, listed(serve, "--serve"), names, doubt, saving)
         return
     found = il.plan(known, budget, device, precision=names or None, **doubt)
-    if saving.output is not None:
-        say(f"saved {found.save(saving.output, force=saving.force)}")
+    keep_result(found, saving.output, saving.force)
     if saving.drawing is not None:
         il.plot(found, saving.drawing, force=saving.force)
         say(f"drew {saving.drawing}")
@@ -302,13 +302,13 @@ def _rank(
             f"--precision has {len(trained)} values; "
             "with --serve it is the one that the model was trained in"
         )
-    if saving.output is not None or saving.drawing is not None:
-        raise Refused(
-            "a ranking of --serve is printed or given as --json; -o and --plot are for plans"
-        )
+    check_target(saving.output, PAGES, saving.force)
+    if saving.drawing is not None:
+        raise Refused("a ranking of --serve has no figure; --plot is for plans")
     found = il.plans.rank_serving(
         laws, budget, device, formats, trained=(trained or ["fp"])[0], **doubt
     )
+    keep_result(found, saving.output, saving.force)
     if saving.as_json:
         from isoloss.cli.output.plans_data import of_serving
 

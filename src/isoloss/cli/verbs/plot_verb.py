@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -13,23 +12,13 @@ from isoloss.cli.arguments import (
     FIGURES,
     OUTPUT,
     Force,
+    Meaning,
     Reading,
     check_target,
-    is_saved,
-    is_table,
-    names_a_file,
-    read_tables,
+    named_thing,
 )
 from isoloss.cli.manual import Example
 from isoloss.cli.output import say
-from isoloss.cli.refusing import Refused
-
-
-class Meaning(StrEnum):
-    """What a name means that a table and a law share."""
-
-    runs = "runs"
-    law = "law"
 
 
 def plot(
@@ -78,42 +67,9 @@ def plot(
 ) -> None:
     """Draw a saved result, a table of runs, a law or number formats."""
     check_target(output, FIGURES, force)
-    found = _thing(thing, meaning, reading)
+    found = named_thing(thing, meaning, reading)
     il.plot(found, output, kind=kind, force=force)
     say(f"drew {output}")
-
-
-def _thing(word: str, meaning: Meaning | None, reading: Reading) -> Any:
-    """What the word names. A name of a table and of a law must say which."""
-    if meaning is None and is_table(word) and _is_law(word):
-        raise Refused(f"'{word}' is a table and a law; say --as runs or --as law")
-    if is_saved(word) and meaning is None:
-        return il.load(word)
-    if meaning is Meaning.law or (
-        meaning is None and not is_table(word) and not names_a_file(word)
-    ):
-        formats = None if meaning is Meaning.law else il.plots.named_formats(word)
-        return formats or _law(word, asked=meaning is Meaning.law)
-    return read_tables([word], reading)
-
-
-def _law(word: str, asked: bool) -> Any:
-    if not asked and not _is_law(word):
-        names = [
-            *il.runs.TABLES,
-            *il.laws.LAWS,
-            *map(str, il.formats.catalogue()),
-        ]
-        lists = "'isoloss runs', 'isoloss laws' and 'isoloss formats' list the names"
-        raise Refused(
-            f"'{word}' is neither a file nor the name of a table, a law or a format; "
-            f"{il.files.did_you_mean(word, names, 2, 0.6) or lists}"
-        )
-    return il.laws.preset(word)
-
-
-def _is_law(word: str) -> bool:
-    return word in il.laws.LAWS
 
 
 #: Shown below the help and on the page of commands, and run by the tests.

@@ -19,7 +19,7 @@ from isoloss.cli.arguments import (
     read_tables,
 )
 from isoloss.cli.manual import Example
-from isoloss.cli.output import say, show, show_json
+from isoloss.cli.output import keep_result, say, show, show_json
 
 
 def score(
@@ -56,8 +56,7 @@ def score(
         if others:
             say(f"no forecasts, and not checked: {', '.join(others)}")
     found = il.score(forecasts, read_tables(tables, reading), tolerance=tolerance)
-    if saving.output is not None:
-        say(f"saved {found.save(saving.output, saving.force)}")
+    keep_result(found, saving.output, saving.force)
     if saving.drawing is not None:
         il.plot(found, saving.drawing, force=saving.force)
         say(f"drew {saving.drawing}")

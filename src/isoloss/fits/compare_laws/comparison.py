@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isoloss.files import equal_by_content, save, was
+from isoloss.files import displayed, equal_by_content, save, was
 from isoloss.fits.arguments import Of, check_level, check_of
 from isoloss.fits.compare_laws.averaging import by_those_that_see, doubts_of_laws
 from isoloss.fits.compare_laws.comparison_report import (
@@ -37,13 +37,14 @@ from isoloss.fits.doubt import (
 )
 from isoloss.fits.identify import SHARE, widened
 from isoloss.fits.result import Fit
-from isoloss.fits.sections import Section, html, text
+from isoloss.fits.sections import Section, text
 from isoloss.fits.warning import ResultWarning
 from isoloss.formats import Precision
 from isoloss.laws import Array, Inputs, sees_repetition
 
 
 @equal_by_content
+@displayed
 @dataclass(frozen=True)
 class Comparison:
     """Laws fitted to the same runs and ranked; prints itself, predicts as their average.
@@ -212,9 +213,6 @@ class Comparison:
 
     def __str__(self) -> str:
         return text(self.sections())
-
-    def _repr_html_(self) -> str:
-        return html(self.sections())
 
 
 def _repeating(entry: Entry, x: Inputs) -> Entry:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from isoloss.files import displayed
 from isoloss.fits.compare_laws.stacking import (
     Evidence,
     by_unit,
@@ -25,6 +26,7 @@ from isoloss.fits.warning import ResultWarning, WarningKind, kinds
 from isoloss.laws import Array, Mask
 
 
+@displayed
 @dataclass(frozen=True)
 class Entry:
     """One law in a comparison.

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isoloss.files import percent, was
+from isoloss.files import displayed, percent, was
 from isoloss.fits.arguments import FitError, Of, check_level, check_text, shown
 from isoloss.fits.doubt.discrepancy import Discrepancy
 from isoloss.fits.doubt.hidden_bend import POWER
@@ -34,6 +34,7 @@ FAR = 100.0
 PointStanding = Literal[Standing, "undefined"]
 
 
+@displayed
 @dataclass(frozen=True)
 class Prediction:
     """Predicted losses, each with an interval; iterates over (loss, low, high).

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from isoloss.files import percent
+from isoloss.files import displayed, percent
 from isoloss.fits.arguments import FitError
 from isoloss.fits.doubt.in_words import interval_in_words
 from isoloss.fits.sample import Sample
@@ -21,6 +21,7 @@ from isoloss.laws import Array, Inputs, as_inputs
 HOLD = 1e6
 
 
+@displayed
 @dataclass(frozen=True)
 class Profile:
     """The objective against one constant or one loss, all else fitted again, and the interval.

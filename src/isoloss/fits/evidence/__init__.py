@@ -11,6 +11,12 @@ from isoloss.fits.evidence.holdout import (
     split,
     splits,
 )
+from isoloss.fits.evidence.law_card import (
+    law_sections,
+)
+from isoloss.fits.evidence.law_equation import (
+    law_form,
+)
 from isoloss.fits.evidence.parts import Errors, Facts, HeldOut, Points, Sensitivity, errors_of
 from isoloss.fits.evidence.report import (
     constants_section,
@@ -31,7 +37,7 @@ __all__ = [
     "RULES", "Errors", "Facts", "HeldOut", "HoldOut", "Points", "Rule", "Sensitivity", "Split",
     "check_held", "check_rule", "constants_section", "efficiencies_sections", "errors_of",
     "errors_section", "exponent_sections", "gaps_sections", "held_out_sections", "judge",
-    "lines_of_facts", "lines_of_misfit", "not_covered", "rollout", "sensitivity_sections", "split",
-    "splits", "what_of",
+    "law_form", "law_sections", "lines_of_facts", "lines_of_misfit", "not_covered", "rollout",
+    "sensitivity_sections", "split", "splits", "what_of",
 ]
 # fmt: on

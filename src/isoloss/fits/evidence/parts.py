@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isoloss.files import displayed
 from isoloss.fits.doubt import Prediction
 from isoloss.laws import Array, Mask
 
@@ -39,6 +40,7 @@ class Facts:
     version: str
 
 
+@displayed
 @dataclass(frozen=True)
 class Points:
     """Observed and predicted losses of the runs.

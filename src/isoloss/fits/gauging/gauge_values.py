@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from isoloss.files import percent
+from isoloss.files import displayed, percent
 from isoloss.fits.gauging.expectation import Expectation
 from isoloss.fits.gauging.paired_logs import PairedLogs
 from isoloss.fits.gauging.trend import LEAST, Crossing
@@ -34,6 +34,7 @@ class Found:
     tokens: float
 
 
+@displayed
 @dataclass(frozen=True, repr=False, eq=False)
 class Gauge:
     """A run under way beside its control.
@@ -175,5 +176,3 @@ class Gauge:
 
     def __str__(self) -> str:
         return text(self.sections())
-
-    __repr__ = __str__

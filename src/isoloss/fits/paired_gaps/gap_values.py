@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from isoloss.files import displayed
 from isoloss.fits.paired_gaps.gap_growth import Growth
 from isoloss.fits.paired_gaps.paired import Slope
 from isoloss.fits.sections import Section, number, signed, text
@@ -79,6 +80,7 @@ class PrecisionGap:
         return "->" in self.precision
 
 
+@displayed
 @dataclass(frozen=True, repr=False)
 class GapTable:
     """Paired gaps: loss at a precision less loss at the reference, all else equal.
@@ -227,8 +229,6 @@ class GapTable:
 
     def __str__(self) -> str:
         return text(self.sections())
-
-    __repr__ = __str__
 
 
 def _row(p: PrecisionGap, level: float) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from numbers import Real
 
 import numpy as np
 
-from isoloss.files import shown_value
+from isoloss.files import displayed, shown_value
 from isoloss.fits.arguments import FitError
 from isoloss.fits.paired_gaps.paired import Slope
 from isoloss.fits.sections import NOT_HELD, Section, number, signed, text
@@ -154,6 +154,7 @@ class Switch:
     regret_of_reference: float
 
 
+@displayed
 @dataclass(frozen=True, repr=False)
 class ScheduleEffects:
     """What decay and switches do to gaps.
@@ -323,8 +324,6 @@ class ScheduleEffects:
 
     def __str__(self) -> str:
         return text(self.sections())
-
-    __repr__ = __str__
 
 
 def is_told(gap: Slope) -> bool:

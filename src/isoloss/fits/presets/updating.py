@@ -31,6 +31,7 @@ import numpy as np
 import polars as pl
 from scipy import optimize
 
+from isoloss.files import displayed
 from isoloss.fits.arguments import FitError, shown
 from isoloss.fits.doubt import Discrepancy, LeftOut, loss_draws, waves
 from isoloss.fits.evidence import Points
@@ -38,12 +39,13 @@ from isoloss.fits.paired_gaps import runs_of
 from isoloss.fits.presets.shipped import SHIPPED, shipped_fit
 from isoloss.fits.result import Fit
 from isoloss.fits.sample import Sample, as_sample, excluded_by_reason
-from isoloss.fits.sections import Section, html, number, signed, text
+from isoloss.fits.sections import Section, number, signed, text
 from isoloss.fits.solve import log_slopes
 from isoloss.laws import Array, Box, Inputs, as_inputs, holes_of
 from isoloss.runs import TABLES, Runs
 
 
+@displayed
 @dataclass(frozen=True)
 class Update:
     """A shipped fit of gaps and what runs of one's own made of it; prints itself.
@@ -120,9 +122,6 @@ class Update:
 
     def __str__(self) -> str:
         return text(self.sections())
-
-    def _repr_html_(self) -> str:
-        return html(self.sections())
 
 
 #: Gaps of one cell that are equal to this share are one measurement.

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from isoloss.files import displayed
 from isoloss.formats.errors.distributions import Array
 from isoloss.formats.number import Format
 from isoloss.formats.rounding import AnyArray, checked, fake_quantise
@@ -30,6 +31,7 @@ from isoloss.formats.rounding import AnyArray, checked, fake_quantise
 BINS = 24
 
 
+@displayed
 @dataclass(frozen=True, repr=False)
 class ErrorStructure:
     """The error of a format on an array.

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from isoloss.files import displayed
 from isoloss.linear.risk import Risk
 
 Array = NDArray[np.float64]
@@ -33,6 +34,7 @@ class Difference(NamedTuple):
         return f"{self.value:.6g} +- {self.standard_error:.1g}"
 
 
+@displayed
 @dataclass(frozen=True, eq=False)
 class Replicates:
     """A sampled risk with the risk of every replicate.

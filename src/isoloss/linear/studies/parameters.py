@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from isoloss.files import shown_value
+from isoloss.files import displayed, shown_value
 from isoloss.linear.checks import finite, several, whole
 from isoloss.linear.studies.question import Maker
 from isoloss.runs import number
@@ -23,6 +23,7 @@ class AtLeast:
     value: int
 
 
+@displayed
 @dataclass(frozen=True)
 class Parameter:
     """A keyword of a study's function.

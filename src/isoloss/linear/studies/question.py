@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from isoloss.files import displayed
 from isoloss.runs import Runs, save_frame
 
 Array = NDArray[np.float64]
@@ -37,6 +38,7 @@ class Reference:
     panel: str = ""
 
 
+@displayed
 @dataclass(frozen=True, eq=False, repr=False)
 class Study:
     """A question, the table that answers it, and how it is to be drawn.

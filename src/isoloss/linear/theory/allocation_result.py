@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from isoloss.files import displayed
 from isoloss.linear.risk import INPUT_WORDS, Inputs
 from isoloss.linear.theory.allocation_budget import Allowance
 
@@ -84,6 +85,7 @@ class AllocationChoice:
         )
 
 
+@displayed
 @dataclass(frozen=True)
 class Allocation:
     """The best choice of every precision, best first.

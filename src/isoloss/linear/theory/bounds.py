@@ -30,6 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from isoloss.files import displayed
 from isoloss.formats import Precision
 from isoloss.linear.asked import check_inputs
 from isoloss.linear.descent import SGD
@@ -44,6 +45,7 @@ from isoloss.linear.theory.lower_bound import lower_bound
 Array = NDArray[np.float64]
 
 
+@displayed
 @dataclass(frozen=True)
 class Bound:
     """Bounds lower <= excess risk <= upper of the average of all iterates at a constant step size.

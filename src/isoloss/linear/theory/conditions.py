@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isoloss.files import displayed
 from isoloss.formats import Format, NoiseLevels, Precision
 from isoloss.linear.asked import check_point
 from isoloss.linear.descent import SGD
@@ -52,6 +53,7 @@ class RateCondition:
         return f"{self.part}: {self.what}: {sides}, {word} ({self.source})"
 
 
+@displayed
 @dataclass(frozen=True)
 class RateConditions:
     """The conditions of every rounded part; it is read like a tuple of them.

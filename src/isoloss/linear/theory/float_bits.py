@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isoloss.files import shown_value, whole_number
+from isoloss.files import displayed, shown_value, whole_number
 from isoloss.formats import INT_BITS, Format
 from isoloss.linear.asked import check_point
 from isoloss.linear.checks import finite, one_of, several, whole
@@ -19,6 +19,7 @@ from isoloss.linear.risk_of import excess_risks
 from isoloss.linear.theory.closed_forms import as_noise
 
 
+@displayed
 @dataclass(frozen=True)
 class EqualBits:
     """An integer format and the float of the same exact risk.

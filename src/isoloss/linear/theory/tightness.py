@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from isoloss.files import displayed
 from isoloss.formats import noise_model
 from isoloss.linear.checks import finite, of_type, one_of, several, whole
 from isoloss.linear.descent import SGD
@@ -16,6 +17,7 @@ from isoloss.linear.risk_of import excess_risks
 from isoloss.linear.theory.bounds import risk_bound
 
 
+@displayed
 @dataclass(frozen=True)
 class Tightness:
     """One setting: the exact risk with its bounds.
@@ -61,8 +63,6 @@ class Tightness:
             f"dim {self.dim}, {self.steps} steps, batch {self.batch}, noise {noise}: excess risk "
             f"{self.exact:.4g}, bounds {self.reach:.3g} and {self.looseness:.3g} times it"
         )
-
-    __repr__ = __str__
 
 
 def bound_tightness(

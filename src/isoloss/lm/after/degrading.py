@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from isoloss.files import displayed
 from isoloss.lm.after.resting import at_rest
 from isoloss.lm.arguments import check_kind, check_module, check_tokens, token_table, vocabulary
 from isoloss.lm.model import Model
@@ -22,6 +23,7 @@ from isoloss.lm.training import EVALUATED_TOGETHER, Recipe, products_in
 BYTES_TOGETHER = 1 << 28
 
 
+@displayed
 @dataclass(frozen=True)
 class Degradation:
     """How a quantised model does beside the one before, in nats a token.

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
+from isoloss.files import displayed
 from isoloss.formats import Format, Precision
 from isoloss.lm.allocating.measuring import Sensitivity, spelled
 from isoloss.lm.shape import ModelError
 
 
+@displayed
 @dataclass(frozen=True)
 class BitAllocation:
     """A format for each unit of a model; `str` prints it.

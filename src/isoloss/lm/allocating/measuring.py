@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor, nn
 
+from isoloss.files import displayed
 from isoloss.formats import Format, Precision
 from isoloss.lm.after import (
     Calibrated,
@@ -35,6 +36,7 @@ from isoloss.lm.arguments import check_kind, check_module
 from isoloss.lm.shape import ModelError
 
 
+@displayed
 @dataclass(frozen=True, eq=False)
 class Sensitivity:
     """What rounding costs a model, unit by unit; `str` prints a table.

@@ -31,6 +31,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, get_args
 
+from isoloss.files import displayed
 from isoloss.formats import as_format
 from isoloss.plans.checks import as_count
 from isoloss.plans.problems import PlanError
@@ -42,6 +43,7 @@ Recomputed = Literal["nothing", "blocks"]
 ACTIVATION, LOGIT = 2.0, 4.0
 
 
+@displayed
 @dataclass(frozen=True)
 class TrainingMemory:
     """The bytes that training takes on each device; `training_memory` has the rule.

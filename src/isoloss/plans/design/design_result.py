@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from isoloss.files import percent
+from isoloss.files import displayed, percent
 from isoloss.fits import NOT_HELD, ResultWarning, Section, text
 from isoloss.plans.design.to_train import NextRun, ToTrain
 from isoloss.runs import compact
@@ -29,6 +29,7 @@ class Width:
     grid: float | None
 
 
+@displayed
 @dataclass(frozen=True)
 class NextRuns(ToTrain):
     """The runs that shrink the interval of a plan's params most for their cost. Prints itself.

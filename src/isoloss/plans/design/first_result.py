@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from textwrap import shorten
 
-from isoloss.files import percent
+from isoloss.files import displayed, percent
 from isoloss.fits import ResultWarning, Section, text
 from isoloss.plans.design.to_train import NextRun, ToTrain
 from isoloss.plans.doubt import FAR, place
@@ -86,6 +86,7 @@ class Rival:
     cost: float
 
 
+@displayed
 @dataclass(frozen=True)
 class FirstRuns(ToTrain):
     """Runs that answer a question where there are none yet. Prints itself; iterates over runs.

@@ -13,7 +13,11 @@ from isoloss.plans.evidence.beside import beside_section
 from isoloss.plans.evidence.beside_hours import published_hours
 from isoloss.plans.evidence.between import gap_lies_between, lies_between
 from isoloss.plans.evidence.break_even import BreakEven, LawBreakEven, break_evens_of
-from isoloss.plans.evidence.charting import charts_of
+from isoloss.plans.evidence.charting import (
+    charts_of,
+    frontier_of,
+    surface_of,
+)
 from isoloss.plans.evidence.charts import Charts, Curve, Frontier, Served, Serving, Surface
 from isoloss.plans.evidence.choices import Choice, LawPlan, Regret, unranked
 from isoloss.plans.evidence.choices_in_words import (
@@ -40,8 +44,9 @@ __all__ = [
     "BreakEven", "Charts", "Choice", "Curve", "Frontier", "LawBreakEven", "LawPlan", "LawSays",
     "Question", "Regret", "Served", "Serving", "Spelling", "Surface", "ahead_by_unnamed",
     "beside_section", "break_even_section", "break_evens_of", "by_fewer", "charts_of",
-    "choices_section", "costs_section", "gap_lies_between", "lies_between", "loss_of_choice",
-    "over_budget", "published_hours", "regrets_of", "saturated", "simpler_section", "spellings_of",
-    "spellings_section", "sure_of", "throughput_of", "unranked",
+    "choices_section", "costs_section", "frontier_of", "gap_lies_between", "lies_between",
+    "loss_of_choice", "over_budget", "published_hours", "regrets_of", "saturated",
+    "simpler_section", "spellings_of", "spellings_section", "sure_of", "surface_of",
+    "throughput_of", "unranked",
 ]
 # fmt: on

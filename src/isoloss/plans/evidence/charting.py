@@ -40,18 +40,35 @@ TOKENS_PER_PARAM = (1.0, 1e5)
 
 def charts_of(question: Question, choices: Sequence[Choice], level: float) -> Charts:
     """The charts of a plan whose choices are given, best first."""
-    # The laws behind the figures are those of the first choice: no curve is by other laws.
-    asked = {str(p) for p in question.space.precisions}
-    seen = [c for c in choices if c.precision in asked]
-    regions = tuple(m.law.box for m in question.members if m.law.box is not None)
-    runs = _runs(question)
     return Charts(
-        _surface(question, choices[0], regions),
-        _frontier(question, contrasting([c.precision for c in seen]), choices[0], level),
-        _serving(question, seen),
-        regions,
-        *runs,
+        surface_of(question, choices),
+        frontier_of(question, choices, level),
+        _serving(question, _seen(question, choices)),
+        _regions(question),
+        *_runs(question),
     )
+
+
+def surface_of(question: Question, choices: Sequence[Choice]) -> Surface:
+    """The expected loss around the first choice, in its precision."""
+    return _surface(question, choices[0], _regions(question))
+
+
+def frontier_of(question: Question, choices: Sequence[Choice], level: float) -> Frontier | None:
+    """The least expected loss at each cost; None where no cost is limited, or no law sees it."""
+    names = contrasting([c.precision for c in _seen(question, choices)])
+    return _frontier(question, names, choices[0], level)
+
+
+def _seen(question: Question, choices: Sequence[Choice]) -> list[Choice]:
+    """The choices that the laws of the first one see: no curve is by other laws."""
+    asked = {str(p) for p in question.space.precisions}
+    return [c for c in choices if c.precision in asked]
+
+
+def _regions(question: Question) -> tuple[Box, ...]:
+    """The regions of the runs behind the laws."""
+    return tuple(m.law.box for m in question.members if m.law.box is not None)
 
 
 def contrasting(names: Sequence[str]) -> list[str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from isoloss.files import displayed
 from isoloss.laws import Array, Box
 
 
+@displayed
 @dataclass(frozen=True)
 class Surface:
     """Expected loss over params and tokens in one precision.
@@ -44,6 +46,7 @@ class Surface:
     capped_by: str = "memory"
 
 
+@displayed
 @dataclass(frozen=True)
 class Curve:
     """The best that one precision reaches as the budget grows.
@@ -66,6 +69,7 @@ class Curve:
     high: Array
 
 
+@displayed
 @dataclass(frozen=True)
 class Frontier:
     """The least expected loss at each cost, by precision.
@@ -107,6 +111,7 @@ class Served:
     critical: float
 
 
+@displayed
 @dataclass(frozen=True)
 class Serving:
     """What rounding after training costs at one size, against tokens.
@@ -127,6 +132,7 @@ class Serving:
     after: tuple[Served, ...]
 
 
+@displayed
 @dataclass(frozen=True)
 class Charts:
     """Everything that the figures of a plan show.

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from isoloss.files import save
-from isoloss.fits import Section, html, text
+from isoloss.files import displayed, save
+from isoloss.fits import Section, text
 from isoloss.plans.paying.payoff import Indifference, Payoff, Terms
 from isoloss.plans.paying.payoff_report import sections
 
 
+@displayed
 @dataclass(frozen=True, repr=False)
 class Payoffs:
     """The recipes of a table at equal cost. Prints itself.
@@ -47,8 +48,3 @@ class Payoffs:
 
     def __str__(self) -> str:
         return text(self.sections())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return html(self.sections())

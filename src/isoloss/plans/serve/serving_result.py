@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from isoloss.files import percent
+from isoloss.files import displayed, percent
 from isoloss.fits import (
     UNKNOWN,
     Absent,
@@ -88,6 +88,7 @@ class ServingChoice:
         return absent("seen" if self.gap == self.gap else "unknown", self.is_point)
 
 
+@displayed
 @dataclass(frozen=True)
 class ServingPlan:
     """Ways to serve a model, best first; those that no law sees stand last. Prints itself.

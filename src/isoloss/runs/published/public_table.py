@@ -9,6 +9,7 @@ from importlib import resources
 
 import polars as pl
 
+from isoloss.files import displayed
 from isoloss.runs.provenance import Provenance
 
 Parser = Callable[..., pl.DataFrame]
@@ -23,6 +24,7 @@ class PublicFile:
     sha256: str
 
 
+@displayed
 @dataclass(frozen=True)
 class PublicTable:
     """One table that isoloss reads by name.

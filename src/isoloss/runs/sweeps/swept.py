@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from isoloss.files import displayed
 from isoloss.runs.numbers import compact
 from isoloss.runs.sweeps.engines import Sizing, sizing
 from isoloss.runs.sweeps.store import Store, TaskState
@@ -13,6 +14,8 @@ from isoloss.runs.sweeps.task import Task
 from isoloss.runs.table import Runs
 
 
+@displayed
+@displayed
 @dataclass(frozen=True, repr=False)
 class Swept:
     """What a sweep left: the rows of its tasks, and how many tasks were done by whom.
@@ -55,9 +58,8 @@ class Swept:
         lines += [f"  failed: {label}: {reason}" for label, reason in self.failures]
         return "\n".join(lines)
 
-    __repr__ = __str__
 
-
+@displayed
 @dataclass(frozen=True, repr=False)
 class Outlook:
     """What a sweep would take.
@@ -117,8 +119,6 @@ class Outlook:
                 *(self.sized.lines() if self.sized is not None else ()),
             ]
         )
-
-    __repr__ = __str__
 
 
 def outlook(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from isoloss.files import save
-from isoloss.fits import Section, Target, html, text
+from isoloss.files import displayed, save
+from isoloss.fits import Section, Target, text
 
 PLURAL: Mapping[Target, str] = {"loss": "losses", "gap": "gaps"}
 
@@ -57,6 +57,7 @@ class Entrant:
     target: Target = "loss"
 
 
+@displayed
 @dataclass(frozen=True, repr=False)
 class Arena:
     """All contests. Prints itself.
@@ -149,11 +150,6 @@ class Arena:
 
     def __str__(self) -> str:
         return text(self.sections())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return html(self.sections())
 
 
 def _rank(name: str, tables: Sequence[str], by: dict[tuple[str, str], Entrant]) -> float:

@@ -8,9 +8,11 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from isoloss.files import displayed
 from isoloss.linear.risk import INPUT_WORDS, How, Inputs
 
 
+@displayed
 @dataclass(frozen=True)
 class EffectiveSizes:
     """Effective model size, effective samples and additive error: risk = approximation + trained +
@@ -103,6 +105,7 @@ class EffectiveSizes:
         return "\n".join(rows)
 
 
+@displayed
 @dataclass(frozen=True)
 class EffectiveSize:
     """One of the two effective sizes of a run.

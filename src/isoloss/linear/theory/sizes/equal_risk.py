@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from isoloss.files import displayed
 from isoloss.formats import Precision
 from isoloss.linear.asked import Spelled, check_point
 from isoloss.linear.checks import whole
@@ -28,6 +29,7 @@ from isoloss.linear.theory.sizes.crossing import crossing
 MORE = 1000
 
 
+@displayed
 @dataclass(frozen=True)
 class EqualRisk:
     """The size, or number of samples, that gives the same risk at full precision.

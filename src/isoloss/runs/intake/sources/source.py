@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from isoloss.files import Registry, modules_of
+from isoloss.files import Registry, displayed, modules_of
 from isoloss.runs.intake.sources.logged import LoggedRun
 from isoloss.runs.problems import RunsError
 
@@ -48,6 +48,7 @@ class LoggedResult:
     metrics: Mapping[str, float] = field(default_factory=dict)
 
 
+@displayed
 @dataclass(frozen=True)
 class Sent:
     """What was written to a tracker.

@@ -8,7 +8,7 @@ from typing import Any
 from isoloss.laws import Composed, GapOf, Grouped, Law, Sparse
 
 
-def form(law: Law) -> str:
+def law_form(law: Law) -> str:
     """The equation, such as "E + A (N rho(w, a))^-alpha + B D^-beta"; rho and delta name the parts
     they look at.
 
@@ -37,7 +37,7 @@ def _gap(law: Law, formula: GapOf) -> str:
     """
     inner = formula.inner
     if not isinstance(inner, Composed):
-        return f"rounded less not, of {form(replace(law, formula=inner, ties={}))}"
+        return f"rounded less not, of {law_form(replace(law, formula=inner, ties={}))}"
     moved = [
         f"{size} {_with_factor(letter, factor)}^-{power} less {size} {letter}^-{power}"
         for size, letter, power, factor in (

@@ -1,0 +1,95 @@
+"""The numbers of the page are those of the lines that it shows, in the shell and in a notebook."""
+
+import json
+import shlex
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import isoloss as il
+from conftest import Ask
+from isoloss.cli import app
+
+
+def again(line: str) -> Any:
+    done = CliRunner().invoke(app, [*shlex.split(line)[1:], "--json"], prog_name="isoloss")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def nan_for_none(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def in_notebook(lines: list[str], last: str = "_") -> Any:
+    names: dict[str, Any] = {}
+    *before, end = lines
+    exec("\n".join(before), names)
+    exec(end if "=" in end.split("(")[0] else f"_ = {end}", names)
+    return names[last]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"served": "1e12", "hours": "700", "price": "", "memory": "", "laws": "epoch2024"},
+        {"extrapolate": "1", "precision": "bf16", "hardware": "linear-bits", "devices": "",
+         "price": ""},
+    ],
+)  # fmt: skip
+def test_the_lines_of_a_plan_give_its_numbers(given: dict[str, str], ask: Ask) -> None:
+    told = ask("plan", **given)
+    assert "error" not in told, told
+    shell, plan = again(told["shell"][-1]), in_notebook(told["notebook"], "plan")
+    assert [each["binding"] for each in told["choices"]] == [c["binding"] for c in shell["choices"]]
+    for name in ("params", "tokens", "loss", "money", "wall_hours"):
+        shown = [nan_for_none(each[name]) for each in told["choices"]]
+        other = [nan_for_none(each[name]) for each in shell["choices"]]
+        assert shown == pytest.approx(other, nan_ok=True)
+    assert [c.precision for c in plan.choices] == [c["precision"] for c in told["choices"]]
+    assert told["recommendation"] == list(plan.recommendation)
+
+
+def test_the_map_is_that_of_the_plan(ask: Ask) -> None:
+    told, plan = ask("map"), in_notebook(ask("plan")["notebook"], "plan")
+    assert told["loss"][3][40] == pytest.approx(plan.charts.surface.loss[3, 40])
+    assert told["first"]["loss"] == plan.choices[0].loss
+    assert told["is_best"] == (plan.best is not None)
+    assert ask("frontier")["cost"] == pytest.approx(list(plan.charts.frontier.cost))
+
+
+def test_where_one_is_and_what_each_law_says(ask: Ask) -> None:
+    given = {"params": "3e8", "tokens": "1e10", "rounded": "w4 a4 kv4", "bits": "4"}
+    here, laws = ask("here", **given), ask("disagreement", **given)
+    point = again(here["shell"][0])["points"][0]
+    assert here["laws"][0]["loss"] == pytest.approx(point["loss"])
+    answers = again(laws["shell"][0])["answers"]
+    assert [each["gap"] for each in laws["answers"]] == [each["gaps"][0] for each in answers]
+
+
+def test_the_lines_of_the_laboratory_give_its_risks(ask: Ask) -> None:
+    told = ask("regression", dim="500", samples="20000", batch="4", precision="w:add(1e-4)")
+    rows = again(told["shell"][0])["runs"]
+    for curve in told["curves"]:
+        same = [
+            row
+            for row in rows
+            if il.Precision(row["precision"]) == il.Precision(curve["precision"])
+        ]
+        assert curve["risk"] == pytest.approx([row["loss"] for row in same])
+        assert curve["samples"] == pytest.approx([row["tokens"] for row in same])
+    found = in_notebook(told["notebook"])
+    shown = [risk for curve in told["curves"] for risk in curve["risk"]]
+    assert sorted(found["loss"]) == pytest.approx(sorted(shown))
+
+
+def test_the_lines_of_formats_give_their_errors_and_prices(ask: Ask) -> None:
+    told = ask("formats", formats="int4 e2m1", distribution="laplace")
+    rows = again(told["shell"][0])["formats"]
+    assert [each["error"] for each in told["formats"]] == [row["error"] for row in rows]
+    points = again(told["shell"][1])["points"]
+    for name, key in (("gap", "loss"), ("low", "low"), ("high", "high")):
+        assert [each[name] for each in told["formats"]] == pytest.approx([p[key] for p in points])
+    assert told["formats"][1]["numbers"] == list(il.Format.parse("e2m1").grid)

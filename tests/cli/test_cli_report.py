@@ -1,0 +1,50 @@
+"""``isoloss report``, and results that are written as a page."""
+
+from pathlib import Path
+
+import pytest
+
+from conftest import Shell
+from isoloss.files import load
+
+
+def test_a_report_of_saved_results_and_laws(saved_fit: Path, shell: Shell) -> None:
+    done = shell("report", saved_fit, "chinchilla", "-o", "page.html")
+    assert done.exit_code == 0, done.output
+    html = Path("page.html").read_text(encoding="utf-8")
+    assert load(saved_fit).facts.hash in html
+    assert "chinchilla: " in html
+    again = shell("report", saved_fit, "-o", "page.html")
+    assert again.exit_code == 1
+    assert "--force" in again.output
+
+
+PLAN = ("plan", "kumar2024", "--train", "1e18flop", "--hardware", "linear-bits", "--draws", 5)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((*PLAN, "--precision", "bf16,w6 a6 kv6"), "What each law alone would do"),
+        (("disagree", "--params", "7B", "--tokens", "2T"), "What 4 bits cost"),
+    ],
+)
+def test_a_result_is_written_as_a_page_by_its_ending(
+    words: tuple[object, ...], said: str, shell: Shell
+) -> None:
+    done = shell(*words, "-o", "page.html")
+    assert done.exit_code == 0, done.output
+    assert said in Path("page.html").read_text(encoding="utf-8")
+
+
+def test_gaps_are_written_as_a_page(table: Path, shell: Shell) -> None:
+    done = shell("gaps", table, "-o", "gaps.html")
+    assert done.exit_code == 0, done.output
+    assert "What a precision costs in training" in Path("gaps.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["page.pdf", "page"])
+def test_another_ending_is_refused_before_the_work(name: str, shell: Shell) -> None:
+    done = shell("report", "nothing.json", "-o", name)
+    assert done.exit_code == 1
+    assert ".html" in done.output
