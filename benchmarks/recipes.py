@@ -3,7 +3,8 @@ what a decayed rate, and a change to full precision, do to it.
 
 ``python -m benchmarks.recipes [STORE [SEEDS [SIZE [oscillating|write]]]]``: trains what the store
 lacks, then reports; three seeds of 20k params take about two hours of a core, and go on where they
-were stopped (0 seeds: a report of what there is). Every run is scored as trained and, where its
+were stopped (0 seeds: a report of what there is). ``python -m benchmarks.recipes recipes2026 0``
+reports on the bundled table. Every run is scored as trained and, where its
 forward pass is rounded, in full precision too: the second is damage to training alone. With
 `oscillating`, also the share of weights whose code leaves and comes back within a few steps (Nagel
 et al. 2022); with `write`, the bundled table recipes2026 of stores with commas between.
@@ -28,7 +29,7 @@ from isoloss.lm import Language, Recipe, model_of, train
 from isoloss.lm.model import Linear
 from isoloss.lm.training import Job, Trainer
 from isoloss.lm.training.recipe import Schedule
-from isoloss.runs import Grid, Runs, read
+from isoloss.runs import Grid, Runs, compact, read
 
 TABLE = Path(__file__).parents[1] / "src/isoloss/runs/tables/recipes2026.parquet"
 #: Tokens a param, on one trajectory at a constant rate, each with a branch that decays.
@@ -67,13 +68,15 @@ def main(store: str = "", seeds: int = 3, size: str = "20k", more: str = "") -> 
         write(store)
         return
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(store) if store else Path(folder) / "recipes.db"
-        measured(path, seeds, size)
+        path = store or str(Path(folder) / "recipes.db")
+        if seeds:
+            measured(Path(path), seeds, size)
         runs = read(path)
-    cells = runs.frame().group_by("params", "tokens", "seed").len()
-    print(f"{len(runs)} runs of {len(set(runs['seed']))} seeds in {len(cells)} cells and seeds.\n")
-    operands(runs)
-    schedules(runs)
+    for params in sorted(set(runs["params"]), reverse=True):
+        own = runs.where(params=params)
+        print(f"## {compact(params)} params: {len(own)} runs of {len(set(own['seed']))} seeds\n")
+        operands(own)
+        schedules(own)
     if more == "oscillating":
         oscillating(size)
 

@@ -135,6 +135,13 @@ TABLES: dict[str, PublicTable] = {
             "isoloss, measured with benchmarks/isoloss2026.py",
         ),
         bundled_table(
+            "recipes2026",
+            "language models of 5k and 20k params trained in four bits, operand by operand, and "
+            "changed to full precision before the end",
+            "recipes2026.parquet",
+            "isoloss, measured with benchmarks/recipes.py",
+        ),
+        bundled_table(
             "simulated2024",
             "465 runs SIMULATED from kumar2024 with 1% noise on the paper's design; nothing was "
             "trained",

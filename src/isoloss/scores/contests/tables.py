@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 
 import numpy as np
 import polars as pl
 
 from isoloss.fits import FitError, Sample, mean_gaps
+from isoloss.formats import Precision
 from isoloss.laws import Mask
 from isoloss.runs import TABLES, Runs, RunsError, read
 
@@ -18,11 +20,13 @@ NEITHER = "its runs are of one precision"
 
 
 def trained(runs: Runs) -> Runs | None:
-    """The usable rows that were rounded in training alone, under their commonest schedule.
+    """The usable rows that were rounded in training alone, in precisions that laws read, under
+    their commonest schedule.
 
     None where these are fewer than a dozen, or of one precision.
     """
-    return _several(runs.usable, ~pl.col("precision").str.contains("->", literal=True))
+    trained = ~pl.col("precision").str.contains("->", literal=True)
+    return _several(runs.usable, trained & pl.col("precision").is_in(_readable(runs)))
 
 
 def rounded_after(runs: Runs) -> Runs | None:
@@ -82,6 +86,16 @@ def _several(usable: Runs, condition: pl.Expr) -> Runs | None:
         (most, _), *_ = Counter(kept["schedule"].tolist()).most_common(1)
         kept = kept.where(schedule=most)
     return kept if len(kept) >= FEWEST and len(set(kept["precision"])) > 1 else None
+
+
+def _readable(runs: Runs) -> list[str]:
+    """The precisions of a table that laws read: no single operand, no change during training."""
+    found = []
+    for spelled in dict.fromkeys(map(str, runs.usable["precision"])):
+        with contextlib.suppress(ValueError):
+            Precision.parse(spelled).check_one_format_a_part()
+            found.append(spelled)
+    return found
 
 
 def _rounded(runs: Runs) -> bool:
