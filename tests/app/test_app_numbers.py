@@ -2,14 +2,16 @@
 
 import json
 import shlex
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 import isoloss as il
-from conftest import Ask
 from isoloss.cli import app
+
+Ask = Callable[..., dict[str, Any]]
 
 
 def again(line: str) -> Any:

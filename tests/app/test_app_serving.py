@@ -1,6 +1,7 @@
 """The server: hostile files and links are one sentence, and nobody sees what another dropped in."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,11 @@ import pytest
 from starlette.testclient import TestClient
 
 import isoloss as il
-from conftest import Ask
 from isoloss.app import page_of
 from isoloss.app.dropped import MOST_BYTES, MOST_FILES
 from isoloss.app.serving import is_local
 
+Ask = Callable[..., dict[str, Any]]
 GOLDEN = Path(__file__).parents[1] / "golden"
 ROWS = "params,tokens,precision,loss\n" + "".join(
     f"{n:.0f},{d:.0f},bf16,{1.8 + 400 * n**-0.34 + 410 * d**-0.28:.5f}\n"

@@ -1,11 +1,14 @@
 """``isoloss report``, and results that are written as a page."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import Result
 
-from conftest import Shell
 from isoloss.files import load
+
+Shell = Callable[..., Result]
 
 
 def test_a_report_of_saved_results_and_laws(saved_fit: Path, shell: Shell) -> None:
