@@ -1,25 +1,25 @@
 """Recipes of training in four bits: which operand, rounded how, makes the gap grow with tokens; and
 what a decayed rate, and a change to full precision, do to it.
 
-``python -m benchmarks.recipes [STORE [SEEDS [SIZE [oscillating|write]]]]``: trains what the store
-lacks, then reports; three seeds of 20k params take about two hours of a core, and go on where they
-were stopped (0 seeds: a report of what there is). ``python -m benchmarks.recipes recipes2026 0``
-reports on the bundled table. Every run is scored as trained and, where its
-forward pass is rounded, in full precision too: the second is damage to training alone. With
-`oscillating`, also the share of weights whose code leaves and comes back within a few steps (Nagel
-et al. 2022); with `write`, the bundled table recipes2026 of stores with commas between.
+``python -m benchmarks.recipes`` reports on the bundled table recipes2026.
+``... STORE SEEDS [SIZE [oscillating]]`` trains what a store lacks, then reports on it; three seeds
+of 20k params take about two hours of a core, and go on where they were stopped. Every run is scored
+as trained and, where its forward pass is rounded, in full precision too: the second is damage to
+training alone. With `oscillating`, also the share of weights whose code leaves and comes back
+within a few steps (Nagel et al. 2022). ``... STORE,STORE 0 20k write`` writes the bundled table.
 """
 
 from __future__ import annotations
 
 import math
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import torch
+from scipy import stats
 from torch.nn import functional
 
 from benchmarks.timing import asked, table
@@ -57,25 +57,29 @@ RECIPES = {
     "the same, Hadamard in dw": f"w:{FORMAT} a:{FORMAT} g.dx:{FORMAT}~sr g.dw:{FORMAT}+had~sr "
     f"a.dw:{FORMAT}+had",
 }
+#: Recipes whose growth is compared, to nearest and stochastic.
+COMPARED = (
+    ("forward, to nearest", "forward, stochastic"),
+    ("all, to nearest", "all, gradients stochastic"),
+)
 #: Precision of the schedules, the percent from which the rest is trained in full precision, and
 #: their length.
 CHANGED, PERCENTS, CHANGED_LENGTHS = "w4 a4", (50, 70, 80, 90), (40, 160)
 
 
-def main(store: str = "", seeds: int = 3, size: str = "20k", more: str = "") -> None:
+def main(store: str = TABLE.stem, seeds: int = 0, size: str = "20k", more: str = "") -> None:
     """Train what is missing, and report."""
     if more == "write":
         write(store)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        path = store or str(Path(folder) / "recipes.db")
-        if seeds:
-            measured(Path(path), seeds, size)
-        runs = read(path)
+    if seeds:
+        measured(Path(store), seeds, size)
+    runs = read(store)
     for params in sorted(set(runs["params"]), reverse=True):
         own = runs.where(params=params)
         print(f"## {compact(params)} params: {len(own)} runs of {len(set(own['seed']))} seeds\n")
         operands(own)
+        rounding_of_growth(own)
         schedules(own)
     if more == "oscillating":
         oscillating(size)
@@ -137,6 +141,59 @@ def operands(runs: Runs) -> None:
     else:
         print(f"### Gaps of recipes in {FORMAT}, one operand at a time\n")
         print(table(head, rows), "\n")
+
+
+def rounding_of_growth(runs: Runs) -> None:
+    """The exponent of tokens to nearest less that of stochastic rounding, paired by seed: what two
+    gaps to one reference share in noise cancels.
+    """
+    gaps = {
+        (precision, schedule, seed, tokens): gap
+        for precision, schedule, seed, tokens, gap in _paired(runs)
+    }
+    rows = []
+    for one, other in COMPARED:
+        for schedule in SCHEDULES:
+            for scored in ("", " -> w:fp a:fp"):
+                names = [f"{Precision(RECIPES[each])}{scored}" for each in (one, other)]
+                slopes = [
+                    slope for seed in sorted(set(runs["seed"]))
+                    if (slope := _slope_of_ratio(gaps, names, schedule, seed)) is not None
+                ]  # fmt: skip
+                if len(slopes) > 1:
+                    mean, error = np.mean(slopes), np.std(slopes, ddof=1) / math.sqrt(len(slopes))
+                    half = stats.t.ppf(0.95, len(slopes) - 1) * error
+                    rows.append([one, other, schedule, "in full" if scored else "as trained",
+                                 str(len(slopes)), f"{mean:+.2f} +- {half:.2f}"])  # fmt: skip
+    if rows:
+        print("### The exponent of tokens to nearest less stochastic, 90% over seeds\n")
+        print(table(["one", "other", "rate", "scored", "seeds", "difference"], rows), "\n")
+
+
+def _paired(runs: Runs) -> Iterator[tuple[str, str, int, float, float]]:
+    """Precision, schedule, seed, tokens and gap of each run beside the reference."""
+    columns = ["precision", "schedule", "seed", "tokens", "loss"]
+    frame = runs.usable.frame().select(columns)
+    base = frame.filter(pl.col("precision") == "fp").drop("precision")
+    both = frame.join(base, on=["schedule", "seed", "tokens"], suffix="_fp")
+    for precision, schedule, seed, tokens, loss, reference in both.rows():
+        yield precision, schedule, seed, tokens, loss - reference
+
+
+def _slope_of_ratio(
+    gaps: Mapping[tuple[str, str, int, float], float], names: Sequence[str], schedule: str,
+    seed: int,
+) -> float | None:  # fmt: skip
+    """The slope of the log of two gaps' ratio in log tokens; None where a gap is not above zero or
+    there are fewer than two lengths.
+    """
+    lengths = sorted({key[3] for key in gaps if key[:3] == (names[0], schedule, seed)})
+    pairs = [[gaps.get((name, schedule, seed, d)) for name in names] for d in lengths]
+    known = [(d, a, b) for d, (a, b) in zip(lengths, pairs, strict=True) if a and b]
+    if len(known) < 2 or any(min(a, b) <= 0 for _, a, b in known):
+        return None
+    d, a, b = np.array(known).T
+    return float(np.polyfit(np.log(d), np.log(a / b), 1)[0])
 
 
 def schedules(runs: Runs) -> None:

@@ -100,3 +100,13 @@ def test_formats_to_serve_in_are_ranked_by_a_shipped_law_of_gaps_and_others(shel
     refused = shell("plan", "error2026", "--train", "1e20flop", "--hardware", "h100")
     assert refused.exit_code == 1
     assert "it ranks formats to serve in (plan --serve)" in refused.stderr
+
+
+def test_a_result_never_replaces_the_table_that_it_is_made_of(shell, tmp_path: Path) -> None:
+    table = tmp_path / "mine.csv"
+    table.write_text("params,tokens,precision,seed,loss\n1e6,1e7,fp,0,3\n1e6,1e7,w4,0,3.1\n")
+    before = table.read_bytes()
+    result = shell("gaps", str(table), "-o", str(table), "--force")
+    assert result.exit_code == 1
+    assert "mine.csv is what is read here; give the result another name" in result.stderr
+    assert table.read_bytes() == before

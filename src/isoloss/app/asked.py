@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
+import isoloss as il
+
 #: Characters of one field of a link.
 LONGEST = 400
 #: Bootstrap replicates of a plan that is made while one waits.
 MOST_DRAWS = 300
+#: Bits whose gap all laws are asked about.
+MOST_BITS = 16
 
 T = TypeVar("T")
 
@@ -73,6 +77,11 @@ class PlanAsked:
         """Raise AppError for counts that no plan is made with."""
         if not 1 <= self.draws <= MOST_DRAWS:
             raise AppError(f"draws is {self.draws}; the page takes 1 to {MOST_DRAWS}")
+        for name in self.names:  # a file is dropped in, never named
+            if name not in il.laws.LAWS:
+                raise AppError(f"{name[:40]!r} is no published law; drop a saved law or fit in")
+        if not 1 <= self.bits <= MOST_BITS:
+            raise AppError(f"bits is {self.bits}; the page takes 1 to {MOST_BITS}")
         if len(listed(self.precision)) > 16:
             raise AppError("the page takes 16 precisions at most; the command line takes more")
 
@@ -102,6 +111,8 @@ class RegressionAsked:
             raise AppError(f"dim is {self.dim}; the page takes 1 to 1e6, the command line more")
         if not 100 <= self.samples <= 10**9:
             raise AppError(f"samples is {self.samples}; the page takes 100 to 1e9")
+        if not 1 <= self.batch <= self.samples:
+            raise AppError(f"batch is {self.batch}; accepted are 1 to the {self.samples} samples")
 
 
 @dataclass(frozen=True)

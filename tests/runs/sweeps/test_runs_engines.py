@@ -108,6 +108,40 @@ def test_anything_with_submit_gives_the_table_of_the_local_pool(tmp_path, toys):
     assert not (tmp_path / "other.db.files").exists()
 
 
+class Junk:
+    """An executor whose calls are never made: it gives what it was told to."""
+
+    def __init__(self, gives) -> None:
+        self.gives = gives
+
+    def submit(self, call):
+        if isinstance(self.gives, Exception):
+            raise self.gives
+        return self.gives
+
+
+@pytest.mark.parametrize("result", [(), None, "hello", 7, ("a", "b")])
+def test_a_result_that_is_none_is_a_lost_worker(tmp_path, toys, result):
+    ended = Future()
+    ended.set_result(result)
+    found = sweep(toys(1), tmp_path / "runs.db", executor=Junk(ended), show=False)
+    ((_, reason),) = found.failures
+    assert "was lost (its result is " in reason
+
+
+@pytest.mark.parametrize(
+    ("gives", "said"),
+    [
+        (None, "submit of Junk gave None; accepted is a call with done and result"),
+        (7, "submit of Junk gave 7; accepted is a call with done and result"),
+        (RuntimeError("no machines today"), r"the executor is broken \(no machines today\); .*0"),
+    ],
+)
+def test_an_executor_that_takes_no_call_is_one_sentence(tmp_path, toys, gives, said):
+    with pytest.raises(StoreError, match=said):
+        sweep(toys(1), tmp_path / "runs.db", executor=Junk(gives), show=False)
+
+
 def test_an_executor_of_submitit_gives_it_too(tmp_path, toys):
     submitit = pytest.importorskip("submitit")
     executor = submitit.AutoExecutor(folder=tmp_path / "jobs", cluster="local")
@@ -336,6 +370,8 @@ def test_engines_by_name(monkeypatch):
         ("ray", {"partition": "gpu"}, "the engine 'ray' knows no partition ('gpu'); leave it out"),
         ("slurm:host", {}, "the engine 'slurm' knows no address ('host'); leave it out"),
         ("slurm", {"gpus_per_task": 0.25}, "gpus_per_task is 0.25 on Slurm, which gives whole"),
+        ("slurm", {"more": {"time": "3"}}, "sbatch option 'time' is set by isoloss, whose"),
+        ("slurm", {"more": {"no-requeue": "1"}}, "sbatch option 'no_requeue' is set by isoloss"),
         ("slurm", {"time": "soon"}, "time is 'soon'; accepted are limits such as 4h, 90min, 2d"),
         ("slurm", {"time": "0h"}, "time is '0h'; accepted are limits such as 4h, 90min, 2d"),
     ],

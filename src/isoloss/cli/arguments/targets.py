@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import isoloss as il
@@ -26,9 +27,15 @@ TRACKERS = (
 A_TABLE = f"Files ({' '.join(READ)}), trackers ({' '.join(TRACKERS)}) or public tables by name"
 
 
-def check_target(path: Path | None, endings: tuple[str, ...], force: bool) -> None:
-    """Raise Refused, in one sentence, where a result cannot be written to the path."""
+def check_target(
+    path: Path | None, endings: tuple[str, ...], force: bool, read: Sequence[str] = ()
+) -> None:
+    """Raise Refused, in one sentence, where a result cannot be written to the path, or would
+    replace what it is made of (`read`: files that are read, and names of tables).
+    """
     if path is not None:
+        if any(Path(each).exists() and path.exists() and path.samefile(each) for each in read):
+            raise Refused(f"{path} is what is read here; give the result another name")
         # Help lists what isoloss writes; a module that --use loads may write more.
         accepted = tuple(il.runs.WRITERS) if endings is TABLES else endings
         il.files.check_target(path, force, accepted, Refused)

@@ -61,7 +61,7 @@ def arena(
     use for what. Of a table the runs that were rounded in training alone are used, under their
     commonest schedule, and the gaps of those that were rounded after training.
     """
-    check_target(saving.output, RESULTS, saving.force)
+    check_target(saving.output, RESULTS, saving.force, tables or ())
     check_target(saving.drawing, FIGURES, saving.force)
     asked: Any = listed(target, "--target")
     found = il.scores.arena(

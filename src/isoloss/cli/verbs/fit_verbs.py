@@ -97,7 +97,7 @@ def fit(
     The report gives constants with intervals, errors on runs that were not fitted, and warnings in
     words.
     """
-    _check_targets(saving)
+    _check_targets(saving, tables)
     if update:
         _update(law, tables, fitting, reading, saving, (holdout, how, profile))
         return
@@ -190,7 +190,7 @@ def compare(
     Each law is fitted to all runs and again without those of each hold-out. No single law is
     right: the saved comparison predicts as the weighted average.
     """
-    _check_targets(saving)
+    _check_targets(saving, tables)
     names = listed(law, "--law")
     chosen = chosen_laws(names, fitting)
     runs = read_tables(tables, reading)
@@ -217,8 +217,8 @@ def compare(
         show(found.sections())
 
 
-def _check_targets(saving: Saving) -> None:
-    check_target(saving.output, RESULTS, saving.force)
+def _check_targets(saving: Saving, tables: list[str]) -> None:
+    check_target(saving.output, RESULTS, saving.force, tables)
     check_target(saving.drawing, FIGURES, saving.force)
 
 

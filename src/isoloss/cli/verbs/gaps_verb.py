@@ -55,7 +55,7 @@ def gaps(
     runs apart. The table that -o keeps has the mean gap of each cell as its loss.
     """
     check_target(drawing, FIGURES, force)
-    check_target(output, (*TABLES, *PAGES), force)
+    check_target(output, (*TABLES, *PAGES), force, tables)
     runs = read_tables(tables, reading)
     found = il.fits.gap_table(runs, level)
     effects = il.fits.schedule_effects(runs, level) if schedules else None

@@ -117,7 +117,7 @@ def pays(
     A recipe sees --at tokens, the reference as many as it can in the same hours (money, energy).
     Gains with intervals, the share saved at equal loss, and the one measurement that would decide.
     """
-    check_target(saving.output, RESULTS, saving.force)
+    check_target(saving.output, RESULTS, saving.force, tables)
     check_target(saving.drawing, FIGURES, saving.force)
     laws = [il.laws.as_law(Path(each) if names_a_file(each) else each)
             for each in listed(law, "--law")] or il.plans.BASE_LAWS  # fmt: skip

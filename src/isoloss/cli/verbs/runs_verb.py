@@ -65,7 +65,7 @@ def runs(
     joins = output is not None and output.suffix.lower() in il.runs.STORES
     if joins:
         tables, output = _joined(tables, reading, excluded, output, force), None
-    check_target(output, TABLES, force)
+    check_target(output, TABLES, force, tables or ())
     if to is not None:
         il.runs.check_sendable(to)
     # These need polars, which the help does not.

@@ -49,7 +49,7 @@ def score(
 
     A forecast that was changed after it was frozen is refused.
     """
-    check_target(saving.output, RESULTS, saving.force)
+    check_target(saving.output, RESULTS, saving.force, tables)
     check_target(saving.drawing, FIGURES, saving.force)
     if forecasts.is_dir():
         others = il.scores.ledger(forecasts).others  # refused before tables are read

@@ -8,7 +8,6 @@ import threading
 import time
 import uuid
 from collections.abc import Hashable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor
 from itertools import islice
 from types import FrameType
 
@@ -238,8 +237,10 @@ class UnderWay:
         }
         try:
             flights = hands.send(portions, over)
-        except BrokenExecutor as error:
-            text = " ".join(str(error).split())
+        except StoreError:
+            raise
+        except Exception as error:  # whatever the executor or its scheduler raises
+            text = " ".join(str(error).split())[:300] or type(error).__name__
             raise StoreError(
                 f"the executor is broken ({text}); {self._finished()}; give a new one"
             ) from None

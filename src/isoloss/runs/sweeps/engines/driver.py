@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from isoloss.files import reason, write
+from isoloss.files import reason, shown_value, write
 from isoloss.runs.problems import StoreError
 from isoloss.runs.sweeps.engines.engine import Engine, Handle
 from isoloss.runs.sweeps.engines.errand import Errand, Sent
@@ -205,6 +205,9 @@ class Driver:
         except Exception as error:
             text = " ".join(f"{type(error).__name__}: {_reason(error)}".split())
             return Landed(flight, None, f"was lost ({text[:200]})"), []
+        if not _are_letters(letters):
+            text = f"its result is {shown_value(letters)}, not what the call gave"
+            return Landed(flight, None, f"was lost ({text})"), []
         if [letter.reason for letter in letters if letter.how == "store"]:
             why = next(letter.reason for letter in letters if letter.how == "store")
             outcomes = tuple(Outcome("store", why) for _ in flight.tasks)
@@ -303,6 +306,13 @@ class Driver:
 def _reason(error: BaseException) -> str:
     """The words of an error."""
     return reason(error) if isinstance(error, OSError) else str(error)
+
+
+def _are_letters(found: object) -> bool:
+    """Whether a result is what an errand returns: letters, one at least."""
+    if not isinstance(found, list | tuple) or not found:
+        return False
+    return all(isinstance(each, Letter) for each in found)
 
 
 def _outcome(letter: Letter | None) -> Outcome:

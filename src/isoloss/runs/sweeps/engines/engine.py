@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from isoloss.files import shown_value
+from isoloss.runs.problems import StoreError
 from isoloss.runs.sweeps.engines.errand import Errand
 from isoloss.runs.sweeps.engines.letters import FolderPost, Letter, Post
 
@@ -110,7 +112,14 @@ class AnyExecutor:
 
     def submit(self, errands: Sequence[Errand]) -> Sequence[Handle]:
         """One call each."""
-        return [self.executor.submit(errand) for errand in errands]
+        found = [self.executor.submit(errand) for errand in errands]
+        for handle in found:
+            if not all(callable(getattr(handle, name, None)) for name in ("done", "result")):
+                raise StoreError(
+                    f"submit of {type(self.executor).__name__} gave {shown_value(handle)}; "
+                    "accepted is a call with done and result"
+                )
+        return found
 
     def reference(self, handle: Handle) -> str:
         """Calls that do not stay have no name."""

@@ -37,6 +37,16 @@ ASK, ON_ITS_WAY = 5.0, 15.0
 _UNITS = {"s": 1 / 60, "m": 1.0, "min": 1.0, "h": 60.0, "d": 1440.0}
 
 
+_LEAVE = "leave it out"
+#: Options of sbatch that are not given beside isoloss's own, and what to do instead.
+OWN = {
+    "partition": "say --partition", "time": "say --time", "gpus_per_task": "say --gpus-per-task",
+    "cpus_per_task": "say cpus_per_task of Slurm(...)", "mem": "say memory of Slurm(...)",
+    **dict.fromkeys(("signal", "requeue", "no_requeue", "array", "output", "error", "job_name",
+                     "open_mode", "wrap", "wait", "parsable"), _LEAVE),
+}  # fmt: skip
+
+
 class Slurm:
     """Slurm as an engine.
 
@@ -76,6 +86,11 @@ class Slurm:
             raise StoreError(
                 f"gpus_per_task is {gpus_per_task:g} on Slurm, which gives whole devices; accepted "
                 "is a whole number (Ray shares devices out)"
+            )
+        if taken := sorted(OWN.keys() & {name.replace("-", "_") for name in more or {}}):
+            raise StoreError(
+                f"sbatch option {taken[0]!r} is set by isoloss, whose checkpoints and queueing "
+                f"depend on it; {OWN[taken[0]]}"
             )
         self.name = "submitit-local" if local else "slurm"
         self.every = 0.1 if local else 1.0
