@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import isoloss as il
-from isoloss.app import page_of
+from isoloss.app import AppError, explore, page_of
 from isoloss.app.dropped import MOST_BYTES, MOST_FILES
 from isoloss.app.serving import is_local
 
@@ -102,6 +102,12 @@ def test_a_file_is_seen_by_its_key_alone_and_the_oldest_goes(ask: Ask) -> None:
     gone = page.get("/at/plan", params={"file": keys[0]}).json()
     assert "no longer kept" in gone["error"]
     assert "no longer kept" in ask("plan", file=keys[-1])["error"]  # of another server
+
+
+@pytest.mark.parametrize("token", ["a b", "a&b", "é", "a+b"])
+def test_a_token_is_what_an_address_holds(token: str) -> None:
+    with pytest.raises(AppError, match=r"accepted are letters, digits, and \. _ ~ -"):
+        explore(port=0, token=token)
 
 
 @pytest.mark.parametrize("given", [{}, {"token": "wrong"}, {"token": "é"}])

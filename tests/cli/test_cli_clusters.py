@@ -14,6 +14,9 @@ def test_shards_are_joined_to_the_table_of_the_whole(shell, tmp_path):
     assert joined.exit_code == 0, joined.stderr
     assert "joined 2 stores: 2 rows as all.db" in joined.stderr
     assert "Tasks of all.db: 2 done" in joined.stdout
+    assert "not among them" not in joined.stderr
+    half = shell("runs", "runs-1-of-2.db", "-o", "half.sqlite")
+    assert "these are not all parts of a sweep: 2-of-2 not among them" in half.stderr
     again = shell(*TINY, "--store", "all.db")
     assert "nothing to do: all 2 rows of 2 tasks are in all.db" in again.stderr
     dry = shell(*TINY, "--store", "all.db", "--seeds", 2, "--dry-run", "--price", 3)
@@ -45,6 +48,8 @@ def test_the_same_line_on_another_engine(shell, tmp_path, monkeypatch):
         (("--on", "slurm", "--gpus-per-task", ".5"), "error: gpus_per_task is 0.5 on Slurm"),
         (("--on", "slurm", "--sbatch", "account"), "'account' is no option with a value"),
         (("--shard", "3"), "error: shard is '3'; accepted is a number of a count, such as 3/16"),
+        (("--price", "3"), "error: --price is for --dry-run, which trains nothing"),
+        (("--on", "slurm", "--sbatch", "time=3"), "error: sbatch option 'time' is set by isoloss"),
         (("--shard", "3/9"), "error: shard is '3/9' and there are 2 tasks"),
     ],
 )

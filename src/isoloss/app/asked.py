@@ -78,8 +78,10 @@ class PlanAsked:
         if not 1 <= self.draws <= MOST_DRAWS:
             raise AppError(f"draws is {self.draws}; the page takes 1 to {MOST_DRAWS}")
         for name in self.names:  # a file is dropped in, never named
-            if name not in il.laws.LAWS:
-                raise AppError(f"{name[:40]!r} is no published law; drop a saved law or fit in")
+            try:
+                il.laws.preset(name)
+            except ValueError as error:
+                raise AppError(f"{error}; a saved law or fit is dropped in") from None
         if not 1 <= self.bits <= MOST_BITS:
             raise AppError(f"bits is {self.bits}; the page takes 1 to {MOST_BITS}")
         if len(listed(self.precision)) > 16:

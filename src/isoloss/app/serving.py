@@ -6,6 +6,7 @@ import functools
 import ipaddress
 import json
 import math
+import re
 import secrets
 import threading
 import traceback
@@ -46,6 +47,8 @@ HEADERS = {
 }
 #: A header that other sites cannot send.
 MARK = "x-isoloss"
+#: What a token is made of: nothing that an address has to spell otherwise.
+TOKEN = re.compile(r"[A-Za-z0-9._~-]+")
 FILES = {"page.js": "text/javascript", "page.css": "text/css"}
 
 
@@ -64,9 +67,15 @@ def explore(host: str = "127.0.0.1", port: int = 8265, token: str | None = None)
     Raises
     ------
     AppError
-        The address cannot be listened on, or starlette or uvicorn are not installed.
+        The address cannot be listened on, a token is no word for an address, or starlette or
+        uvicorn are not installed.
     """
     uvicorn = _server()
+    if token and not TOKEN.fullmatch(token):
+        raise AppError(
+            "a token is part of an address; accepted are letters, digits, and . _ ~ - (none makes "
+            "one up)"
+        )
     token = token or (None if is_local(host) else secrets.token_urlsafe(16))
     app = page_of(token, host)
     config = uvicorn.Config(app, host=host, port=port, log_level="error", ws="none")

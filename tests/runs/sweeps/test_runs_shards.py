@@ -106,6 +106,12 @@ def test_hours_are_those_of_the_best_schedule_where_all_take_the_same():
     assert (found.busy, found.longest, found.money) == (10.0, 1.0, 24.0)
 
 
+@pytest.mark.parametrize("price", [-1.0, float("inf"), float("nan")])
+def test_a_price_is_a_number(price):
+    with pytest.raises(StoreError, match=r"price is .*; accepted is a number of 0 or more"):
+        sizing([(1e9, 3600.0)], {"t": 1e9}, 4, price=price)
+
+
 def test_hours_agree_with_a_schedule_by_hand():
     """Two places, tasks of 5, 4, 3, 3 and 3 hours: longest first ends after 10 hours, 9 is best."""
     left = {f"t{k}": size for k, size in enumerate((3.0, 3.0, 5.0, 4.0, 3.0))}

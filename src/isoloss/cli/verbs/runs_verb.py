@@ -4,6 +4,7 @@ there are.
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
@@ -101,7 +102,22 @@ def _joined(
         )
     store = il.runs.join_stores(tables, output, force)
     say(f"joined {len(tables)} stores: {len(store.runs())} rows as {output}")
+    if missing := _missing(tables):
+        say(f"by their names these are not all parts of a sweep: {missing} not among them")
     return [str(output)]
+
+
+def _missing(tables: list[str]) -> str:
+    """The parts that are not there, where all stores are named as `--shard` names them."""
+    found = [re.fullmatch(r".*-(\d+)-of-(\d+)", Path(each).stem) for each in tables]
+    parts = {(int(each[1]), int(each[2])) for each in found if each}
+    counts = {count for _, count in parts}
+    if not all(found) or len(counts) != 1:
+        return ""
+    (count,) = counts
+    missing = sorted(set(range(1, count + 1)) - {number for number, _ in parts})
+    listed = ", ".join(f"{number}-of-{count}" for number in missing[:8])
+    return listed + (f" and {len(missing) - 8} more" if len(missing) > 8 else "")
 
 
 def _only_listing(reading: Reading, excluded: bool, output: Path | None, to: str | None) -> None:

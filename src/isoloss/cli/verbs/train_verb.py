@@ -393,6 +393,8 @@ def train(
         if not sweeping.dry_run:
             il.train(grid, keep=sweeping.keep, **how)
         return
+    if beyond.price is not None and not sweeping.dry_run:
+        raise Refused("--price is for --dry-run, which trains nothing; give both, or leave it out")
     if sweeping.dry_run:
         show_text(f"{grid}\n\n{il.lm.foreseen(grid, price=beyond.price, **how)}")
         return

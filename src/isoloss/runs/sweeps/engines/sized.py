@@ -7,10 +7,13 @@ small sample), then one for every task to come. Each draw is a schedule, longest
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from isoloss.runs.problems import StoreError
 
 #: Schedules that are drawn, and the tasks of all of them together at most.
 DRAWS, MOST = 200, 4_000_000
@@ -103,7 +106,14 @@ def sizing(
     -------
     Sizing or None
         None where nothing was measured or nothing is left.
+
+    Raises
+    ------
+    StoreError
+        The price is no number of 0 or more.
     """
+    if price is not None and not 0 <= price < math.inf:
+        raise StoreError(f"price is {price:g}; accepted is a number of 0 or more")
     known = all(flops > 0 for flops, _ in measured) and all(size > 0 for size in left.values())
     rates = np.array([took / (flops if known else 1.0) for flops, took in measured if took > 0])
     if not (rates.size and left):
