@@ -130,7 +130,8 @@ def operands(runs: Runs) -> None:
             for each in found.precisions:
                 if each.precision == precision:
                     cells = {
-                        round(c.tokens / c.params): f"{c.mean:+.4f} +- {c.error:.4f}"
+                        round(c.tokens / c.params): f"{c.mean:+.4f}"
+                        + (f" +- {c.error:.4f}" if math.isfinite(c.error) else "")
                         for c in found.cells
                         if (c.precision, c.schedule) == (precision, each.schedule)
                     }
