@@ -51,3 +51,10 @@ def test_another_ending_is_refused_before_the_work(name: str, shell: Shell) -> N
     done = shell("report", "nothing.json", "-o", name)
     assert done.exit_code == 1
     assert ".html" in done.output
+
+
+def test_a_result_given_twice_is_refused(shell: Shell) -> None:
+    done = shell("report", "kumar2024", "kumar2024", "-o", "laws.html")
+    assert done.exit_code == 1
+    assert "kumar2024 is given twice; name each result once" in done.stderr
+    assert not Path("laws.html").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,7 @@ from isoloss.cli.arguments import (
 )
 from isoloss.cli.manual import Example
 from isoloss.cli.output import say
+from isoloss.cli.refusing import Refused
 
 
 def report(
@@ -65,7 +67,10 @@ def report(
     The recommendation, or why it is withheld, comes first; then tables, pictures with the numbers
     behind them, warnings, versions, seeds, hashes, and the commands that made it all. It prints.
     """
-    check_target(output, PAGES, force)
+    check_target(output, PAGES, force, things)
+    same = Counter(str(Path(word).resolve()) if Path(word).exists() else word for word in things)
+    if twice := [word for word, count in same.items() if count > 1]:
+        raise Refused(f"{Path(twice[0]).name} is given twice; name each result once")
     values = [named_thing(word, meaning, reading) for word in things]
     origins = [
         il.files.origin_of(word) if is_saved(word) else il.files.FileOrigin(word) for word in things
