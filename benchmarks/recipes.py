@@ -77,7 +77,7 @@ def main(store: str = TABLE.stem, seeds: int = 0, size: str = "20k", more: str =
     runs = read(store)
     for params in sorted(set(runs["params"]), reverse=True):
         own = runs.where(params=params)
-        print(f"## {compact(params)} params: {len(own)} runs of {len(set(own['seed']))} seeds\n")
+        print(f"### {compact(params)} params: {len(own)} runs of {len(set(own['seed']))} seeds\n")
         operands(own)
         rounding_of_growth(own)
         schedules(own)

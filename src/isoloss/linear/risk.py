@@ -33,7 +33,6 @@ SHOWN = 12
 
 
 @displayed
-@displayed
 @dataclass(frozen=True)
 class Parts:
     """Parts of an excess risk, in squared units of the label; the first five sum to its value.

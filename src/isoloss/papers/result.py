@@ -23,7 +23,6 @@ _FIGURES = {
 
 
 @displayed
-@displayed
 @dataclass(frozen=True, eq=False, repr=False)
 class Reproduction:
     """A claim, what a check found, and the verdict.

@@ -64,6 +64,8 @@ class Tightness:
             f"{self.exact:.4g}, bounds {self.reach:.3g} and {self.looseness:.3g} times it"
         )
 
+    __repr__ = __str__
+
 
 def bound_tightness(
     dims: Sequence[int] = (50, 200),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar, assert_never, get_args
 
-from isoloss.files import shown, shown_value
+from isoloss.files import displayed, shown, shown_value
 from isoloss.runs.database import CHECKSUM, COVERED, check, has_column, reading, writing
 from isoloss.runs.intake import Origin, checked
 from isoloss.runs.problems import StoreError, StoreUnwritable
@@ -80,6 +80,7 @@ class TaskState:
         return abs(time.time() - self.beat) <= STALE and not self.gone
 
 
+@displayed
 @dataclass(frozen=True)
 class Store:
     """A store by its path; the file is made by the first thing that is written. Every method is one

@@ -15,7 +15,6 @@ from isoloss.runs.table import Runs
 
 
 @displayed
-@displayed
 @dataclass(frozen=True, repr=False)
 class Swept:
     """What a sweep left: the rows of its tasks, and how many tasks were done by whom.
@@ -57,6 +56,8 @@ class Swept:
         lines = [f"{self.store.name}: {_of(len(self.runs), total)}, {said}"]
         lines += [f"  failed: {label}: {reason}" for label, reason in self.failures]
         return "\n".join(lines)
+
+    __repr__ = __str__
 
 
 @displayed
@@ -119,6 +120,8 @@ class Outlook:
                 *(self.sized.lines() if self.sized is not None else ()),
             ]
         )
+
+    __repr__ = __str__
 
 
 def outlook(
