@@ -149,8 +149,7 @@ class Format:
         return known.modified(modifiers)
 
     def __reduce__(self) -> tuple[Callable[..., Format], tuple[object, ...]]:
-        """Pickling goes through the constructor, and makes a custom format's name readable
-        again."""
+        """Pickling goes through the constructor, and keeps a custom format's name readable."""
         values = tuple(getattr(self.bare, each.name) for each in fields(self))
         home = FORMATS.home(self.name) if self.name in FORMATS else None
         if home is None or FORMATS.is_shipped(home):
@@ -244,8 +243,7 @@ class Format:
 
     @property
     def short(self) -> str | None:
-        """The bare number that stands for this format behind a part (w4); None: it needs its
-        name."""
+        """The bare number that stands for this format behind a part (w4); None where none does."""
         match self.kind:
             case "ternary":
                 return "1.58"

@@ -109,9 +109,7 @@ class Law:
     @property
     def free(self) -> tuple[Constant, ...]:
         """The constants that a fit estimates: neither fixed nor tied."""
-        return tuple(
-            k for k in self.constants if k.name not in self.fixed and k.name not in self.ties
-        )
+        return tuple(k for k in self.constants if k.name not in {*self.fixed, *self.ties})
 
     def __call__(
         self,

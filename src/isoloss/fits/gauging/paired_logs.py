@@ -102,21 +102,26 @@ def paired_logs(
     unit = "tokens" if known else "steps"
     # Steps stand for tokens where neither log has any.
     tokens = shared if not known else (seen[0][mine] if seen[0] is not None else known[0][theirs])
-    ends = [float(at[-1]) for at in (known or [each for each in places if each is not None])
-            if len(at)]  # fmt: skip
-    whole, more = max(ends), list[str]()
-    if planned is not None and len(tokens) and tokens[-1] > planned:
-        more = [
-            f"{tokens[-1]:g} {unit} were seen and {planned:g} planned; shares are of all logged"
-        ]
-    elif planned is not None:
-        whole = float(planned)
+    logged = max(float(at[-1]) for at in (known or [one, two]) if len(at))
+    whole, more = _whole(planned, logged, tokens, unit)
     gap = run.loss[mine] - control.loss[theirs]
     notes = (*run.notes, *control.notes, *more)
     broken = run.diverged
     if broken is not None and by == "step" and unit == "tokens" and len(shared):
         broken *= float(tokens[-1] / shared[-1])  # as many tokens a step as before
     return PairedLogs(run.name, control.name, tokens, gap, whole, unit, broken, notes)
+
+
+def _whole(
+    planned: float | None, logged: float, tokens: Array, unit: str
+) -> tuple[float, tuple[str, ...]]:
+    """The length of the whole run, and what to say where more of it was seen than planned."""
+    if planned is None:
+        return logged, ()
+    if len(tokens) and tokens[-1] > planned:
+        said = f"{tokens[-1]:g} {unit} were seen and {planned:g} planned; shares are of all logged"
+        return logged, (said,)
+    return float(planned), ()
 
 
 def _tokens(log: TrainingLog, batch_tokens: float | None) -> Array | None:
