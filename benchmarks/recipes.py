@@ -23,7 +23,8 @@ from scipy import stats
 from torch.nn import functional
 
 from benchmarks.timing import asked, table
-from isoloss.fits import Growth, PrecisionGap, gap_table, schedule_effects
+from isoloss.fits import Growth, PrecisionGap, as_sample, gap_table, schedule_effects
+from isoloss.fits.paired_gaps.pairing import differences
 from isoloss.formats import Precision
 from isoloss.lm import Language, Recipe, model_of, train
 from isoloss.lm.model import Linear
@@ -173,12 +174,11 @@ def rounding_of_growth(runs: Runs) -> None:
 
 def _paired(runs: Runs) -> Iterator[tuple[str, str, int, float, float]]:
     """Precision, schedule, seed, tokens and gap of each run beside the reference."""
-    columns = ["precision", "schedule", "seed", "tokens", "loss"]
-    frame = runs.usable.frame().select(columns)
-    base = frame.filter(pl.col("precision") == "fp").drop("precision")
-    both = frame.join(base, on=["schedule", "seed", "tokens"], suffix="_fp")
-    for precision, schedule, seed, tokens, loss, reference in both.rows():
-        yield precision, schedule, seed, tokens, loss - reference
+    sample = as_sample(runs, unread=True)
+    found = differences(sample)
+    for row, gap in zip(found.row.tolist(), found.gap.tolist(), strict=True):
+        of = {name: sample.runs[name][row] for name in ("precision", "schedule", "seed", "tokens")}
+        yield str(of["precision"]), str(of["schedule"]), int(of["seed"]), float(of["tokens"]), gap
 
 
 def _slope_of_ratio(

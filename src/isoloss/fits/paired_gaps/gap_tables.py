@@ -14,7 +14,7 @@ from isoloss.fits.paired_gaps.gap_growth import Growth, growth
 from isoloss.fits.paired_gaps.gap_runs import is_gaps
 from isoloss.fits.paired_gaps.gap_values import TEST, CellGap, GapTable, PrecisionGap
 from isoloss.fits.paired_gaps.paired import Slope, reach
-from isoloss.fits.paired_gaps.pairing import PAIRED, differences, is_reference, partners
+from isoloss.fits.paired_gaps.pairing import PAIRED, differences, is_reference
 from isoloss.fits.sample import Sample, as_runs, as_sample, excluded_by_reason
 from isoloss.laws import Array
 from isoloss.runs import Runs
@@ -76,7 +76,7 @@ def gap_table(runs: Runs | Sample | Any, level: float = 0.9) -> GapTable:
         _differences(found, schedules),
         left_out,
         sample.metric,
-        sum(len(each.references) > 1 for each in partners(sample)),
+        int(single.pooled.sum()),
         tuple(name for name in TOLD if name not in sample.runs.columns),
     )
 

@@ -104,6 +104,8 @@ class Differences:
         The part of it that runs of one partner share: the error of the mean of its repeats.
     by_group
         Whether the group told the partner.
+    pooled
+        Whether the partner is the mean of several runs.
     """
 
     row: NDArray[np.intp]
@@ -111,6 +113,7 @@ class Differences:
     error: Array
     shared: Array
     by_group: Mask
+    pooled: Mask
 
 
 def differences(sample: Sample) -> Differences:
@@ -137,12 +140,14 @@ def differences(sample: Sample) -> Differences:
     joined, none = np.concatenate([row, more]), np.zeros(len(more))
     order = np.argsort(joined, kind="stable")
     by_group = np.array([each.by_group for each in found], dtype=bool)
+    pooled = np.array([len(each.references) > 1 for each in found], dtype=bool)
     return Differences(
         joined[order],
         np.concatenate([gap, carried[more]])[order],
         np.concatenate([error, told[more]])[order],
         np.concatenate([shared, none])[order],
         np.concatenate([by_group, none.astype(bool)])[order],
+        np.concatenate([pooled, none.astype(bool)])[order],
     )
 
 
