@@ -1,16 +1,19 @@
 """The server: hostile files and links are one sentence, and nobody sees what another dropped in."""
 
 import json
+import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from starlette.testclient import TestClient
 
 import isoloss as il
 from isoloss.app import AppError, explore, page_of
-from isoloss.app.dropped import MOST_BYTES, MOST_FILES
+from isoloss.app.dropped import MOST_BYTES, MOST_FILES, Dropped
 from isoloss.app.serving import is_local
 
 Ask = Callable[..., dict[str, Any]]
@@ -22,9 +25,9 @@ ROWS = "params,tokens,precision,loss\n" + "".join(
 )
 
 
-def drop(page: TestClient, name: str, content: bytes | str, **more: str) -> Any:
+def drop(page: TestClient, name: str, content: bytes | str, law: str = "chinchilla") -> Any:
     headers = {"x-isoloss": "1"}
-    given = {"name": name, **more}
+    given = {"name": name, "law": law}
     return page.post("/drop", params=given, content=content, headers=headers).json()
 
 
@@ -44,6 +47,26 @@ def test_a_table_of_ones_own_is_fitted_and_planned_with(page: TestClient, ask: A
     assert told["choices"][0]["loss_interval"][0] is not None
     assert told["shell"][0].startswith("isoloss fit my_runs.csv --law chinchilla --draws 50")
     assert "isoloss plan fit.json" in told["shell"][1]
+
+
+@pytest.mark.parametrize("law", ["", "/etc/passwd", "../golden/fit.json", str(GOLDEN / "fit.json")])
+def test_a_file_of_the_server_is_no_law(page: TestClient, law: str) -> None:
+    told = drop(page, "mine.csv", ROWS, law=law)
+    assert told["error"].startswith(f"unknown law '{law}'")
+
+
+def test_what_others_are_warned_of_is_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(path: Path) -> Any:
+        other = threading.Thread(target=warnings.warn, args=("of somebody else",))
+        other.start()
+        other.join()
+        warnings.warn("of mine", stacklevel=1)
+        return il.runs.as_runs(pl.read_csv(path))
+
+    monkeypatch.setattr(il, "read", read)
+    _, own = Dropped().add("mine.csv", ROWS.encode(), "chinchilla")
+    assert "of mine" in own.told
+    assert "of somebody else" not in own.told
 
 
 def test_a_saved_fit_of_ones_own(page: TestClient, ask: Ask) -> None:

@@ -77,11 +77,8 @@ class PlanAsked:
         """Raise AppError for counts that no plan is made with."""
         if not 1 <= self.draws <= MOST_DRAWS:
             raise AppError(f"draws is {self.draws}; the page takes 1 to {MOST_DRAWS}")
-        for name in self.names:  # a file is dropped in, never named
-            try:
-                il.laws.preset(name)
-            except ValueError as error:
-                raise AppError(f"{error}; a saved law or fit is dropped in") from None
+        for name in self.names:
+            check_published(name)
         if not 1 <= self.bits <= MOST_BITS:
             raise AppError(f"bits is {self.bits}; the page takes 1 to {MOST_BITS}")
         if len(listed(self.precision)) > 16:
@@ -143,6 +140,16 @@ def asked_of(cls: type[T], query: Mapping[str, str]) -> T:
             raise AppError(f"{name} is {len(text)} characters long; {LONGEST} are accepted")
         given[name] = _value(name, text.strip(), hints[name])
     return cls(**given)
+
+
+def check_published(name: str) -> None:
+    """Raise AppError for a law that is not published by this name: a file of this machine is none,
+    since files are dropped in.
+    """
+    try:
+        il.laws.preset(name)
+    except ValueError as error:
+        raise AppError(f"{error}; a saved law or fit is dropped in") from None
 
 
 def told(asked: Any) -> dict[str, Any]:

@@ -10,12 +10,14 @@ import tempfile
 import threading
 import warnings
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import isoloss as il
-from isoloss.app.asked import AppError
+from isoloss.app.asked import AppError, check_published
 from isoloss.app.lines import Lines, call, command
 
 #: Bytes of a file, and files that are kept; the oldest goes first.
@@ -42,12 +44,16 @@ class Dropped:
 
     kept: OrderedDict[str, Own] = field(default_factory=OrderedDict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    reading: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, name: str, content: bytes, law: str) -> tuple[str, Own]:
         """Read a saved fit, comparison or law, or fit a law to a table; the key and what it is."""
         if len(content) > MOST_BYTES:
             raise AppError(too_large(len(content)))
-        own = _read(_safe(name), content, law)
+        check_published(law)
+        name = _safe(name)
+        with self.reading:  # what Python warns of goes to one listener
+            own = _read(name, content, law)
         key = secrets.token_urlsafe(16)
         with self.lock:
             self.kept[key] = own
@@ -104,15 +110,29 @@ def _saved(path: Path) -> Own | None:
 
 def _fitted(path: Path, law: str) -> Own:
     """A law fitted to a table, and how the table was read."""
-    with warnings.catch_warnings(record=True) as heard:
-        warnings.simplefilter("always")
+    with _heard() as heard:
         runs = il.read(path)
         if len(runs) > MOST_ROWS:
             raise AppError(f"the table has {len(runs)} rows; the page fits {MOST_ROWS} at most")
         fit = il.fit(law, runs, draws=DRAWS, starts=STARTS)
     said = "" if runs.understood is None else str(runs.understood)
-    told = (*said.split("\n"), *(str(each.message) for each in heard), *map(str, fit.warnings))
+    told = (*said.split("\n"), *heard, *map(str, fit.warnings))
     options: dict[str, Any] = {"draws": DRAWS, "starts": STARTS}
     shell = command("fit", path.name, law=law, **options, output="fit.json")
     python = f"fit = {call('il.fit', law, path.name, **options)}"
     return Own(path.name, fit, tuple(line for line in told if line), Lines((shell,), (python,)))
+
+
+@contextmanager
+def _heard() -> Iterator[list[str]]:
+    """What is warned of in this thread; what others do for other people is not heard."""
+    mine, heard = threading.get_ident(), list[str]()
+
+    def hear(message: Warning | str, *_: Any, **__: Any) -> None:
+        if threading.get_ident() == mine:
+            heard.append(str(message))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = hear
+        yield heard

@@ -41,8 +41,8 @@ class Code(str):
 
 
 def plain(value: float) -> str:
-    """A number as both the shell and Python read it, to all digits that a slider has."""
-    return f"{value:.6g}"
+    """A number as both the shell and Python read it, to all digits that it is sure of."""
+    return f"{value:.15g}"
 
 
 def one_or_many(values: Sequence[str]) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import ipaddress
 import json
-import math
 import re
 import secrets
 import threading
@@ -259,25 +258,12 @@ async def _drop(dropped: Dropped, request: Request) -> Response:
         if len(content) > MOST_BYTES:
             raise AppError(too_large(len(content)))
     name, law = (request.query_params.get(k, "") for k in ("name", "law"))
-    key, own = await run_in_threadpool(dropped.add, name, bytes(content), law or "chinchilla")
+    key, own = await run_in_threadpool(dropped.add, name, bytes(content), law)
     return _json({"file": key, "name": own.name, "told": own.told})
 
 
 def _json(content: dict[str, Any]) -> Response:
     from starlette.responses import Response
 
-    text = json.dumps(_plain(content), allow_nan=False, ensure_ascii=False)
+    text = json.dumps(il.files.json_values(content), allow_nan=False, ensure_ascii=False)
     return Response(text, media_type="application/json")
-
-
-def _plain(value: Any) -> Any:
-    """The value as JSON has it: arrays as lists, what is not known or has no end as null."""
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value

@@ -11,7 +11,7 @@ from isoloss.files.coding import (
     was,
 )
 from isoloss.files.folders import modules_of
-from isoloss.files.json_text import read_json
+from isoloss.files.json_text import json_values, read_json
 from isoloss.files.keeping import load, save
 from isoloss.files.kinds import KINDS, Kind
 from isoloss.files.names import checked_name
@@ -41,8 +41,8 @@ __all__ = [
     "AWAITED", "INTERRUPTED", "KINDS", "UNSAVED", "FileOrigin", "FilesError", "Kind", "Registry",
     "brief", "check_target", "checked_level", "checked_name", "command", "decode", "did_you_mean",
     "displayed", "encode", "equal_by_content", "fields_of", "formerly", "from_fields", "in_threads",
-    "least_draws", "load", "load_entry_points", "made_by", "modules_of", "origin_of", "percent",
-    "printable", "read_json", "real_number", "reason", "save", "screen", "shown", "shown_value",
-    "stopped", "use", "used", "versions", "was", "whole_number", "write",
+    "json_values", "least_draws", "load", "load_entry_points", "made_by", "modules_of", "origin_of",
+    "percent", "printable", "read_json", "real_number", "reason", "save", "screen", "shown",
+    "shown_value", "stopped", "use", "used", "versions", "was", "whole_number", "write",
 ]
 # fmt: on

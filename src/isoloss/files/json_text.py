@@ -1,11 +1,26 @@
-"""JSON from a file that may have been made to do harm: each key once, and one sentence for whatever
-is wrong.
+"""JSON: read from a file that may have been made to do harm, each key once, and one sentence for
+whatever is wrong; and values as JSON has them.
 """
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from typing import Any, NoReturn
+
+
+def json_values(value: Any) -> Any:
+    """A value as JSON has it: arrays as lists, what is not known or has no end as null."""
+    if isinstance(value, Mapping):
+        return {str(key): json_values(each) for key, each in value.items()}
+    if hasattr(value, "tolist"):
+        return json_values(value.tolist())
+    if isinstance(value, list | tuple):
+        return [json_values(each) for each in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
 
 
 def read_json(text: bytes | str, nan: bool = False) -> Any:

@@ -5,7 +5,6 @@ JSON.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +45,9 @@ def show_text(text: str) -> None:
 def show_json(kind: str, content: Mapping[str, Any]) -> None:
     """Prints JSON and nothing else: what it is, then the content, unknown numbers as null."""
     head = {"isoloss": il.__version__, "type": kind}
-    text = json.dumps(_plain({**head, **content}), indent=2, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(
+        il.files.json_values({**head, **content}), indent=2, allow_nan=False, ensure_ascii=False
+    )
     typer.echo("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
 
@@ -68,16 +69,3 @@ def _table(part: Section) -> Table:
     for row in part.rows:
         table.add_row(*(Text(cell) for cell in row))
     return table
-
-
-def _plain(value: Any) -> Any:
-    """The value as JSON has it: arrays as lists, NaN and infinities as null."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value
