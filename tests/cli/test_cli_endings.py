@@ -5,7 +5,7 @@ import re
 import pytest
 
 from isoloss.cli.arguments.options import KeptTable, Tables
-from isoloss.cli.arguments.targets import TABLES, check_target
+from isoloss.cli.arguments.targets import TABLES, TABLES_OR_PAGES, check_target
 from isoloss.cli.refusing import Refused
 from isoloss.runs import READERS, STORES, WRITERS
 
@@ -30,4 +30,5 @@ def test_a_target_has_an_ending_that_is_written(tmp_path) -> None:
         check_target(target, TABLES, force=False)
     WRITERS.register(".psv", lambda frame, path: frame.write_csv(path, separator="|"))
     check_target(target, TABLES, force=False)
+    check_target(target, TABLES_OR_PAGES, force=False)
     WRITERS.remove(".psv")

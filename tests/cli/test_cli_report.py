@@ -7,6 +7,7 @@ import pytest
 from typer.testing import Result
 
 from isoloss.files import load
+from isoloss.runs import read
 
 Shell = Callable[..., Result]
 
@@ -58,3 +59,15 @@ def test_a_result_given_twice_is_refused(shell: Shell) -> None:
     assert done.exit_code == 1
     assert "kumar2024 is given twice; name each result once" in done.stderr
     assert not Path("laws.html").exists()
+
+
+def test_a_password_of_a_tracker_is_on_no_page(
+    shell: Shell, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = read(table)
+    monkeypatch.setattr("isoloss.cli.verbs.report_verb.named_thing", lambda *_: runs)
+    done = shell("report", "mlflow:http://ann:hunter2@host#exp", "-o", "page.html")
+    assert done.exit_code == 0, done.output
+    html = Path("page.html").read_text(encoding="utf-8")
+    assert "//...@host" in html
+    assert "hunter2" not in html

@@ -3,7 +3,6 @@
 import dataclasses
 import re
 from html import unescape
-from html.parser import HTMLParser
 from pathlib import Path
 
 import polars as pl
@@ -20,32 +19,7 @@ from isoloss.papers import (
     write_page,
 )
 from isoloss.papers.page import page
-
-#: Attributes by which a page loads something, and tags whose href does.
-LOADING = {"src", "srcset", "data", "poster", "background", "action"}
-LOADERS = {"link", "use", "image", "base", "script"}
-
-
-class Seen(HTMLParser):
-    """Tags of a page, its names, what it loads, and where its links go."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.names: list[str] = []
-        self.loaded: list[str] = []
-        self.links: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        for name, value in attrs:
-            if name == "id":
-                self.names.append(str(value))
-            elif name in LOADING or (name.endswith("href") and tag in LOADERS):
-                self.loaded.append(str(value))
-            elif name == "href":
-                self.links.append(str(value))
+from seen_pages import Seen
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import dataclasses
 import re
 import sys
 from html import unescape
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -17,30 +16,9 @@ from isoloss.fits import Section
 from isoloss.laws import preset
 from isoloss.plots import Document, PlotError, plot, report
 from isoloss.plots.reports.inlining import hover_of, series_of, tables_of
+from seen_pages import Seen
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-#: Attributes by which a page loads something, and tags whose href does.
-LOADING = {"src", "srcset", "data", "poster", "background", "action"}
-LOADERS = {"link", "use", "image", "base", "script"}
-
-
-class Seen(HTMLParser):
-    """What a page loads, its names, its text in order."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.loaded: list[str] = []
-        self.names: list[str] = []
-        self.tags: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        for name, value in attrs:
-            if name == "id":
-                self.names.append(str(value))
-            if name in LOADING or (name.endswith("href") and tag in LOADERS):
-                self.loaded.append(str(value))
 
 
 @dataclasses.dataclass(frozen=True)

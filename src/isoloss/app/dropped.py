@@ -98,7 +98,7 @@ def _read(name: str, content: bytes, law: str) -> Own:
 
 def _saved(path: Path) -> Own | None:
     """The fit, comparison or law in a file; None for what isoloss did not save."""
-    if path.suffix.lower() != ".json" or not il.files.origin_of(path).version:
+    if not il.files.is_saved(path):
         return None
     found = il.load(path)
     if not isinstance(found, il.Fit | il.Comparison | il.Law):

@@ -15,7 +15,7 @@ from isoloss.files.json_text import json_values, read_json
 from isoloss.files.keeping import load, save
 from isoloss.files.kinds import KINDS, Kind
 from isoloss.files.names import checked_name
-from isoloss.files.origin import FileOrigin, command, made_by, origin_of, versions
+from isoloss.files.origin import FileOrigin, command, is_saved, made_by, origin_of, versions
 from isoloss.files.plugins import load_entry_points, use, used
 from isoloss.files.problems import INTERRUPTED, FilesError, printable, reason, shown, stopped
 from isoloss.files.registry import Registry
@@ -41,8 +41,8 @@ __all__ = [
     "AWAITED", "INTERRUPTED", "KINDS", "UNSAVED", "FileOrigin", "FilesError", "Kind", "Registry",
     "brief", "check_target", "checked_level", "checked_name", "command", "decode", "did_you_mean",
     "displayed", "encode", "equal_by_content", "fields_of", "formerly", "from_fields", "in_threads",
-    "json_values", "least_draws", "load", "load_entry_points", "made_by", "modules_of", "origin_of",
-    "percent", "printable", "read_json", "real_number", "reason", "save", "screen", "shown",
-    "shown_value", "stopped", "use", "used", "versions", "was", "whole_number", "write",
+    "is_saved", "json_values", "least_draws", "load", "load_entry_points", "made_by", "modules_of",
+    "origin_of", "percent", "printable", "read_json", "real_number", "reason", "save", "screen",
+    "shown", "shown_value", "stopped", "use", "used", "versions", "was", "whole_number", "write",
 ]
 # fmt: on

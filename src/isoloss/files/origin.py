@@ -53,17 +53,30 @@ def command() -> str:
     return _COMMAND.get()
 
 
+def is_saved(path: str | Path) -> bool:
+    """Whether a file is one that isoloss saved, and not a table that happens to be JSON."""
+    path = Path(path)
+    return path.suffix.lower() == ".json" and path.is_file() and bool(_head(path.read_bytes()))
+
+
 def origin_of(path: str | Path) -> FileOrigin:
     """Where a file is from; what is no saved value has a name and a hash alone."""
     path = Path(path)
     content = path.read_bytes()
-    try:
-        head = read_json(content)
-    except ValueError:
-        head = {}
-    head = head if isinstance(head, dict) and "isoloss" in head else {}
+    head = _head(content)
     made, wrote = (str(head.get(name) or "") for name in ("command", "isoloss"))
     return FileOrigin(path.name, made, wrote, hashlib.sha256(content).hexdigest())
+
+
+def _head(content: bytes) -> dict[str, object]:
+    """What stands beside a saved value in its file; empty for other files. NaN is no reason to
+    take a damaged file for another.
+    """
+    try:
+        found = read_json(content, nan=True)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) and {"isoloss", "type"} <= found.keys() else {}
 
 
 def versions() -> dict[str, str]:

@@ -4,7 +4,7 @@ from isoloss.cli.arguments.budget_options import SPEND, Spending
 from isoloss.cli.arguments.cluster_options import Beyond, engine_of, store_of
 from isoloss.cli.arguments.law_choice import chosen_laws
 from isoloss.cli.arguments.named_things import (
-    Meaning,
+    AsMeaning,
     named_thing,
 )
 from isoloss.cli.arguments.options import (
@@ -27,6 +27,7 @@ from isoloss.cli.arguments.options import (
     Tables,
     count,
     drawn,
+    kept,
     listed,
     many,
     one,
@@ -65,10 +66,11 @@ from isoloss.cli.arguments.targets import (
     RESULTS,
     SAVED,
     TABLES,
+    TABLES_OR_PAGES,
     TRACKERS,
     check_target,
 )
-from isoloss.cli.arguments.things import is_saved, names_a_file, saved_or_law
+from isoloss.cli.arguments.things import names_a_file, saved_or_law
 from isoloss.cli.arguments.training_options import (
     Lists,
     Sweeping,
@@ -80,14 +82,14 @@ from isoloss.cli.arguments.training_options import (
 # fmt: off
 __all__ = [
     "A_TABLE", "DOUBT", "FIGURES", "FITTING", "MODEL", "OUTPUT", "PAGES", "READ", "RESULTS",
-    "SAMPLING", "SAVED", "SPEND", "TABLES", "TRACKERS", "AsInputs", "AsIterate", "AsJson",
-    "AsModel", "AsScales", "Beyond", "DescentLists", "Fitting", "Force", "Keeping", "KeptPage",
-    "KeptTable", "KeptTableOrPage", "Level", "Lists", "LogTo", "Meaning", "ModelName", "OfName",
-    "ProblemLists", "Reading", "ReadingLists", "ResampleName", "SamplingLists", "Saving",
-    "Spending", "Sweeping", "Tables", "Teaching", "check_target", "check_unserved", "chosen_laws",
-    "corpus_of", "count", "descent_of", "drawn", "engine_of", "flag", "given", "grid_of",
-    "in_words", "is_saved", "is_table", "listed", "many", "named_thing", "names_a_file", "one",
-    "only", "points_of", "read_and_told", "read_tables", "regression_of", "saved_or_law",
-    "scales_of", "store_of", "switch", "whole_numbers",
+    "SAMPLING", "SAVED", "SPEND", "TABLES", "TABLES_OR_PAGES", "TRACKERS", "AsInputs", "AsIterate",
+    "AsJson", "AsMeaning", "AsModel", "AsScales", "Beyond", "DescentLists", "Fitting", "Force",
+    "Keeping", "KeptPage", "KeptTable", "KeptTableOrPage", "Level", "Lists", "LogTo", "Meaning",
+    "ModelName", "OfName", "ProblemLists", "Reading", "ReadingLists", "ResampleName",
+    "SamplingLists", "Saving", "Spending", "Sweeping", "Tables", "Teaching", "check_target",
+    "check_unserved", "chosen_laws", "corpus_of", "count", "descent_of", "drawn", "engine_of",
+    "flag", "given", "grid_of", "in_words", "is_table", "kept", "listed", "many", "named_thing",
+    "names_a_file", "one", "only", "points_of", "read_and_told", "read_tables", "regression_of",
+    "saved_or_law", "scales_of", "store_of", "switch", "whole_numbers",
 ]
 # fmt: on

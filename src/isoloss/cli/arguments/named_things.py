@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 import isoloss as il
 from isoloss.cli.arguments.options import Reading
 from isoloss.cli.arguments.tables import is_table, read_tables
-from isoloss.cli.arguments.things import is_saved, names_a_file
+from isoloss.cli.arguments.things import names_a_file
 from isoloss.cli.refusing import Refused
 
 
@@ -19,11 +21,19 @@ class Meaning(StrEnum):
     law = "law"
 
 
+AsMeaning = Annotated[
+    Meaning | None,
+    typer.Option(
+        "--as", help="Which one, where a table and a law have the same name.", show_default=False
+    ),
+]
+
+
 def named_thing(word: str, meaning: Meaning | None, reading: Reading) -> Any:
     """What the word names. A name of a table and of a law must say which."""
     if meaning is None and is_table(word) and _is_law(word):
         raise Refused(f"'{word}' is a table and a law; say --as runs or --as law")
-    if is_saved(word) and meaning is None:
+    if il.files.is_saved(word) and meaning is None:
         return il.load(word)
     if meaning is Meaning.law or (
         meaning is None and not is_table(word) and not names_a_file(word)

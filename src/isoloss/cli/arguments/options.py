@@ -13,6 +13,7 @@ from isoloss.cli.arguments.targets import (
     A_TABLE,
     FIGURES,
     PAGES,
+    SAVED,
     TABLES,
     TRACKERS,
     check_target,
@@ -43,37 +44,20 @@ AsJson = Annotated[
         "--json", rich_help_panel=OUTPUT, help="Print JSON and nothing else.", show_default=False
     ),
 ]
-KeptTable = Annotated[
-    Path | None,
-    typer.Option(
-        "-o",
-        "--output",
-        metavar="FILE",
-        rich_help_panel=OUTPUT,
-        help=f"Keep the rows in this file ({' '.join(TABLES)}).",
-    ),
-]
-KeptPage = Annotated[
-    Path | None,
-    typer.Option(
-        "-o",
-        "--output",
-        metavar="FILE",
-        rich_help_panel=OUTPUT,
-        help=f"Write it as a page that needs no network ({' '.join(PAGES)}).",
-    ),
-]
-KeptTableOrPage = Annotated[
-    Path | None,
-    typer.Option(
-        "-o",
-        "--output",
-        metavar="FILE",
-        rich_help_panel=OUTPUT,
-        help=f"Keep the rows in this file ({' '.join(TABLES)}), or write the answer as a page "
-        f"that needs no network ({' '.join(PAGES)}).",
-    ),
-]
+
+
+def kept(text: str) -> Any:
+    """The option of the file that an answer is written to."""
+    return typer.Option(
+        "-o", "--output", metavar="FILE", rich_help_panel=OUTPUT, help=text, show_default=False
+    )
+
+
+_PAGE = f"as a page that needs no network ({' '.join(PAGES)})."
+_ROWS = f"Keep the rows in this file ({' '.join(TABLES)})"
+KeptTable = Annotated[Path | None, kept(f"{_ROWS}.")]
+KeptPage = Annotated[Path | None, kept(f"Write it {_PAGE}")]
+KeptTableOrPage = Annotated[Path | None, kept(f"{_ROWS}, or write the answer {_PAGE}")]
 LogTo = Annotated[
     str | None,
     typer.Option(
@@ -371,15 +355,7 @@ class Saving:
     """Where a result is kept, and how it is printed."""
 
     output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            rich_help_panel=OUTPUT,
-            help="Keep the result in this file (.json), or write its page, which needs no "
-            "network (.html).",
-        ),
+        Path | None, kept(f"Keep the result in this file ({' '.join(SAVED)}), or write it {_PAGE}")
     ] = None
     drawing: Annotated[Path | None, drawn("the result")] = None
     force: Force = False

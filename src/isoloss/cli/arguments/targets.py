@@ -14,6 +14,7 @@ TABLES = (".parquet", ".csv", ".tsv", ".json", ".jsonl")
 #: A saved result, and the page of one.
 SAVED, PAGES = (".json",), (".html",)
 RESULTS = (*SAVED, *PAGES)
+TABLES_OR_PAGES = (*TABLES, *PAGES)
 #: Endings of files that are read as tables.
 READ = (
     ".csv", ".tsv", ".json", ".jsonl", ".parquet", ".xlsx", ".gz", ".bz2", ".xz", ".zst", ".db",
@@ -37,5 +38,6 @@ def check_target(
         if any(Path(each).exists() and path.exists() and path.samefile(each) for each in read):
             raise Refused(f"{path} is what is read here; give the result another name")
         # Help lists what isoloss writes; a module that --use loads may write more.
-        accepted = tuple(il.runs.WRITERS) if endings is TABLES else endings
+        more = il.runs.WRITERS if set(TABLES) <= set(endings) else ()
+        accepted = tuple(dict.fromkeys((*endings, *more)))
         il.files.check_target(path, force, accepted, Refused)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,15 +36,3 @@ def names_a_file(word: str) -> bool:
     if path.is_dir():
         raise Refused(f"cannot read '{word}': it is a folder")
     return path.exists() or path.suffix != "" or len(path.parts) > 1
-
-
-def is_saved(word: str) -> bool:
-    """Whether a file is one that isoloss saved, and not a table that happens to be JSON."""
-    path = Path(word)
-    if path.suffix.lower() != ".json" or not path.is_file():
-        return False
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        return False
-    return isinstance(content, dict) and "isoloss" in content and "type" in content

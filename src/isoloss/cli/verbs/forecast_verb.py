@@ -9,7 +9,14 @@ from typing import Annotated
 import typer
 
 import isoloss as il
-from isoloss.cli.arguments import OUTPUT, RESULTS, AsJson, check_target, listed, saved_or_law
+from isoloss.cli.arguments import (
+    RESULTS,
+    AsJson,
+    check_target,
+    kept,
+    listed,
+    saved_or_law,
+)
 from isoloss.cli.manual import Example
 from isoloss.cli.output import say, show, show_json
 
@@ -36,14 +43,7 @@ def forecast(
     ],
     output: Annotated[
         Path,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            rich_help_panel=OUTPUT,
-            help="The file of the forecast (.json); its folder is the ledger. None is replaced.",
-            show_default=False,
-        ),
+        kept("The file of the forecast (.json); its folder is the ledger. None is replaced."),
     ],
     precision: Annotated[
         list[str] | None,

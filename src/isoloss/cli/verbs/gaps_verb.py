@@ -12,7 +12,7 @@ import isoloss as il
 from isoloss.cli.arguments import (
     FIGURES,
     PAGES,
-    TABLES,
+    TABLES_OR_PAGES,
     AsJson,
     Force,
     KeptTableOrPage,
@@ -55,7 +55,7 @@ def gaps(
     runs apart. The table that -o keeps has the mean gap of each cell as its loss.
     """
     check_target(drawing, FIGURES, force)
-    check_target(output, (*TABLES, *PAGES), force, tables)
+    check_target(output, TABLES_OR_PAGES, force, tables)
     runs = read_tables(tables, reading)
     found = il.fits.gap_table(runs, level)
     effects = il.fits.schedule_effects(runs, level) if schedules else None

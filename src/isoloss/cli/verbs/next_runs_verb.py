@@ -11,14 +11,14 @@ import typer
 import isoloss as il
 from isoloss.cli.arguments import (
     DOUBT,
-    OUTPUT,
     PAGES,
-    TABLES,
+    TABLES_OR_PAGES,
     AsJson,
     Force,
     Level,
     Spending,
     check_target,
+    kept,
     listed,
     saved_or_law,
 )
@@ -168,13 +168,9 @@ def next_runs(
     level: Level = 0.9,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            rich_help_panel=OUTPUT,
-            help="Write one row a run (.csv .tsv .parquet .json .jsonl), to fill in its loss, or "
-            "the report as a page (.html).",
+        kept(
+            "Write one row a run (.csv .tsv .parquet .json .jsonl), to fill in its loss, or the "
+            "report as a page (.html)."
         ),
     ] = None,
     force: Force = False,
@@ -192,7 +188,7 @@ def next_runs(
     what a grid, an L and two ratios of the same cost would bring. STOP means that no design of the
     cost answers it under laws of half the weight, not even one made for a law alone.
     """
-    check_target(output, (*TABLES, *PAGES), force)
+    check_target(output, TABLES_OR_PAGES, force)
     budget = il.Budget(**vars(spending))
     shared = {
         "params": _ends(params, "--params"), "tokens": _ends(tokens, "--tokens"),

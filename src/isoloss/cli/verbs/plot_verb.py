@@ -10,11 +10,11 @@ import typer
 import isoloss as il
 from isoloss.cli.arguments import (
     FIGURES,
-    OUTPUT,
+    AsMeaning,
     Force,
-    Meaning,
     Reading,
     check_target,
+    kept,
     named_thing,
 )
 from isoloss.cli.manual import Example
@@ -34,17 +34,7 @@ def plot(
             show_default=False,
         ),
     ],
-    output: Annotated[
-        Path,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            rich_help_panel=OUTPUT,
-            help=f"Where to draw ({' '.join(FIGURES)}).",
-            show_default=False,
-        ),
-    ],
+    output: Annotated[Path, kept(f"Where to draw ({' '.join(FIGURES)}).")],
     kind: Annotated[
         str | None,
         typer.Option(
@@ -54,14 +44,7 @@ def plot(
             show_default="the first of these",
         ),
     ] = None,
-    meaning: Annotated[
-        Meaning | None,
-        typer.Option(
-            "--as",
-            help="Which one, where a table and a law have the same name.",
-            show_default=False,
-        ),
-    ] = None,
+    meaning: AsMeaning = None,
     reading: Reading,
     force: Force = False,
 ) -> None:

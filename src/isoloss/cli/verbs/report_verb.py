@@ -11,13 +11,12 @@ import typer
 import isoloss as il
 from isoloss.cli.arguments import (
     A_TABLE,
-    OUTPUT,
     PAGES,
+    AsMeaning,
     Force,
-    Meaning,
     Reading,
     check_target,
-    is_saved,
+    kept,
     named_thing,
 )
 from isoloss.cli.manual import Example
@@ -36,29 +35,12 @@ def report(
             show_default=False,
         ),
     ],
-    output: Annotated[
-        Path,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            rich_help_panel=OUTPUT,
-            help=f"Where to write the page ({' '.join(PAGES)}).",
-            show_default=False,
-        ),
-    ],
+    output: Annotated[Path, kept(f"Where to write the page ({' '.join(PAGES)}).")],
     title: Annotated[
         str | None,
         typer.Option("--title", metavar="TEXT", help="Its title.", show_default="what it is of"),
     ] = None,
-    meaning: Annotated[
-        Meaning | None,
-        typer.Option(
-            "--as",
-            help="Which one, where a table and a law have the same name.",
-            show_default=False,
-        ),
-    ] = None,
+    meaning: AsMeaning = None,
     reading: Reading,
     force: Force = False,
 ) -> None:
@@ -73,7 +55,10 @@ def report(
         raise Refused(f"{Path(twice[0]).name} is given twice; name each result once")
     values = [named_thing(word, meaning, reading) for word in things]
     origins = [
-        il.files.origin_of(word) if is_saved(word) else il.files.FileOrigin(word) for word in things
+        il.files.origin_of(word)
+        if il.files.is_saved(word)
+        else il.files.FileOrigin(il.runs.without_secrets(word))
+        for word in things
     ]
     il.report(*values, path=output, title=title, origins=origins, force=force)
     say(f"wrote {output}")
