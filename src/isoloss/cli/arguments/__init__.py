@@ -84,7 +84,7 @@ __all__ = [
     "A_TABLE", "DOUBT", "FIGURES", "FITTING", "MODEL", "OUTPUT", "PAGES", "READ", "RESULTS",
     "SAMPLING", "SAVED", "SPEND", "TABLES", "TABLES_OR_PAGES", "TRACKERS", "AsInputs", "AsIterate",
     "AsJson", "AsMeaning", "AsModel", "AsScales", "Beyond", "DescentLists", "Fitting", "Force",
-    "Keeping", "KeptPage", "KeptTable", "KeptTableOrPage", "Level", "Lists", "LogTo", "Meaning",
+    "Keeping", "KeptPage", "KeptTable", "KeptTableOrPage", "Level", "Lists", "LogTo",
     "ModelName", "OfName", "ProblemLists", "Reading", "ReadingLists", "ResampleName",
     "SamplingLists", "Saving", "Spending", "Sweeping", "Tables", "Teaching", "check_target",
     "check_unserved", "chosen_laws", "corpus_of", "count", "descent_of", "drawn", "engine_of",
