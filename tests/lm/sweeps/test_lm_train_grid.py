@@ -277,10 +277,11 @@ def test_too_little_to_measure_or_calibrate_on_is_said_before_training(
 
 def test_the_help_shows_the_words_that_are_accepted() -> None:
     """Written out where torch is not loaded, so they are compared here."""
-    from isoloss.cli.verbs import train_verb
+    from isoloss.cli.arguments import training_options
     from isoloss.lm.sweeps import jobs
     from isoloss.lm.training import recipe
 
-    assert (train_verb.SCHEDULES, train_verb.DTYPES) == (recipe.SCHEDULES, recipe.DTYPES)
-    told = set(re.findall(r"\w+", Grid.__doc__ or ""))
-    assert {*jobs.OF_MODEL, *jobs.OF_RUN, *jobs.OF_RECIPE} <= told
+    told = (training_options.SCHEDULES, training_options.DTYPES)
+    assert told == (recipe.SCHEDULES, recipe.DTYPES)
+    described = set(re.findall(r"\w+", Grid.__doc__ or ""))
+    assert {*jobs.OF_MODEL, *jobs.OF_RUN, *jobs.OF_RECIPE} <= described
