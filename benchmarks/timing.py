@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,14 @@ def seconds(
         result = call()
         best = min(best, clock() - start)
     return best, result
+
+
+def memory(what: str, process: int | str = "self") -> float:
+    """MB that a process has in memory (VmRSS), or had at most (VmHWM; that of getrusage is that of
+    the parent too).
+    """
+    lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(what)) * 1.024e-3
 
 
 def share(hits: Sequence[bool] | np.ndarray) -> str:

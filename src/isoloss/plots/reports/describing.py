@@ -15,9 +15,12 @@ from isoloss.plots.plotting import Illustrated, figures_of, plot
 from isoloss.plots.problems import PlotError
 from isoloss.plots.reports.inlining import hover_of, inline, series_of, tables_of
 from isoloss.runs import Runs, metric_of
+from isoloss.scores import Arena
 
 #: Lines of a first section that stand in the opening of a page.
 MOST_LINES = 2
+#: Where a value keeps neither seeds nor hashes of the tables behind it.
+NO_FACTS = "hashes of its tables and seeds: not kept with it"
 
 
 @runtime_checkable
@@ -78,7 +81,7 @@ def part_of(value: object, origin: FileOrigin, place: int) -> Part:
             pictures.append(_picture(drawn, f"{kind}: {name}", f"{place}-{k}"))
         else:
             without.append(f"No picture of {name}: {drawn}")
-    facts = (*_file(origin), *_facts(value))
+    facts = (*_file(origin), *(tuple(_facts(value)) or (NO_FACTS,)))
     opening = _opening(value, sections)
     return Part(kind, origin, opening, sections, tuple(pictures), tuple(without), facts)
 
@@ -168,3 +171,11 @@ def _facts(value: Any) -> Iterator[str]:
                 yield from _facts(entry.fit)
         case Runs():
             yield f"table {value.hash}"
+        case Plan() if value.question is not None:
+            for each in value.question.members:
+                yield from _facts(each.fit or each.law)
+        case Law():
+            yield f"{value.name}: a law without replicates, of no seed"
+        case Arena():
+            yield from (f"{name}: table {found}" for name, found in value.hashes)
+            yield f"fitted by isoloss {value.version}"
