@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from isoloss.fits import share_of
+
 
 def seconds(
     call: Callable[[], Any], repeats: int = 1, clock: Callable[[], float] = time.perf_counter
@@ -34,9 +36,9 @@ def memory(what: str, process: int | str = "self") -> float:
 
 
 def share(hits: Sequence[bool] | np.ndarray) -> str:
-    """A share in percent with its binomial standard error."""
-    p, n = float(np.mean(hits)), len(hits)
-    return f"{100 * p:.1f}% (se {100 * np.sqrt(p * (1 - p) / n):.1f})"
+    """A share in percent with its standard error, that of none or all included."""
+    p, error = share_of(float(np.sum(hits)), len(hits))
+    return f"{100 * p:.1f}% (se {100 * error:.1f})"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

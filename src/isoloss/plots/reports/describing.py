@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 from isoloss.files import FileOrigin
 from isoloss.fits import Comparison, Fit, Section, law_sections
 from isoloss.laws import Law
+from isoloss.linear import Study
 from isoloss.plans import Plan
 from isoloss.plots.figure import Figure
 from isoloss.plots.plotting import Illustrated, figures_of, plot
@@ -95,7 +96,7 @@ def _kind(value: object) -> str:
 
 def has_report(value: object) -> bool:
     """Whether a page can be made of a value."""
-    return isinstance(value, Law | Runs | Told)
+    return isinstance(value, Law | Runs | Study | Told)
 
 
 def sections_of(value: object) -> tuple[Section, ...]:
@@ -105,13 +106,15 @@ def sections_of(value: object) -> tuple[Section, ...]:
             return tuple(law_sections(value))
         case Runs():
             return _of_runs(value)
+        case Study():
+            return _of_study(value)
         case Told():
             return tuple(value.sections())
         case _:
             raise PlotError(
                 f"no report of a {type(value).__name__}; accepted are results of the verbs "
-                "(plans, fits, comparisons, gaps, forecasts, scores, payoffs, claims), laws and "
-                "tables of runs"
+                "(plans, fits, comparisons, gaps, forecasts, scores, payoffs, claims), laws, "
+                "studies and tables of runs"
             )
 
 
@@ -121,6 +124,16 @@ def _of_runs(runs: Runs) -> tuple[Section, ...]:
     units = dict.fromkeys(metric_of(str(name)).per_run for name in runs.usable["metric"])
     table = Section("Runs", (count, *units))
     return (table, Section("Provenance", (), ("", ""), tuple(rows))) if rows else (table,)
+
+
+def _of_study(study: Study) -> tuple[Section, ...]:
+    rows = [tuple(map(_cell, row)) for row in study.table.iter_rows()]
+    answer = Section(study.title, tuple(filter(None, (*study.answer, study.setting))))
+    return answer, Section("Its table", (), tuple(study.table.columns), tuple(rows))
+
+
+def _cell(value: object) -> str:
+    return "-" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _opening(value: object, sections: Sequence[Section]) -> tuple[str, ...]:
