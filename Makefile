@@ -8,7 +8,7 @@ ifneq ($(wildcard ../shared/data),)
 export ISOLOSS_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help demo test quick test-extras check bench mutate docs clean
+.PHONY: help demo test quick test-extras check bench mutate docs release clean
 
 help:                       ## these words
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -61,6 +61,10 @@ docs: .venv/installed       ## the site, built strictly, its headings and links 
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[docs]'
 	$(BIN)/mkdocs build --strict --quiet
 	$(BIN)/python docs/check_site.py site
+
+PYTHONS ?= $(PYTHON)
+release: .venv/installed    ## the wheel, tried in clean environments of PYTHONS and with the least versions (minutes)
+	$(BIN)/python tests/extras/try_wheel.py $(PYTHONS)
 
 clean:                      ## away with .venv and the site
 	rm -rf .venv site
