@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from isoloss.formats import Format
-from isoloss.lm import Language, ModelError, Recipe, load_checkpoint, model_of, train
-from isoloss.lm.parallel import Ranks, ranks_on
+from isoloss.lm import Language, ModelError, Recipe, foreseen, load_checkpoint, model_of, train
+from isoloss.lm.parallel import Ranks, ranks_on, read_state
 from isoloss.lm.parallel.part_rounding import asked
 from isoloss.lm.sweeps.parallel_run import Company, ParallelRun
 from isoloss.lm.sweeps.parallel_sweep import runs_of
@@ -36,6 +36,7 @@ class Notebook:
         self.rows, self.folder, self.cut = rows, folder, cut
         self.missing = frozenset(run.prefix.rows(run.job)) - set(rows)
         self.problem: type[Exception] = Cut
+        self.leaving = False
         self.said: list[str] = []
         self.shares: list[float] = []
         folder.mkdir(exist_ok=True)
@@ -201,6 +202,44 @@ def test_how_a_run_is_shared_out_is_part_of_its_key() -> None:
 )
 def test_what_a_rank_asks_of_the_others(known: str, axis: int, axes: int, wanted: str) -> None:
     assert asked(Format.parse(known), axis, axes) == wanted
+
+
+def test_a_worker_that_must_leave_keeps_its_state_at_the_next_step(
+    ranks: Ranks, tmp_path: Path
+) -> None:
+    run = run_of(ranks, job())
+    run = ParallelRun(replace(run.prefix, every=1e9), run.company)
+    watch = Notebook(run, tmp_path, {}, cut=4)
+    watch.leaving = True
+    with pytest.raises(Cut):
+        run(watch)  # type: ignore[arg-type]
+    assert [path.name for path in tmp_path.glob("state-*")] == ["state-5"]
+
+
+def test_states_are_kept_in_the_folder_that_was_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def reading(folder: Path, *others: Any) -> bool:
+        seen.append(folder)
+        return read_state(folder, *others)
+
+    monkeypatch.setattr("isoloss.lm.sweeps.parallel_run.read_state", reading)
+    store, folder = tmp_path / "runs.db", tmp_path / "shared"
+    train(GRID, recipe=RECIPE, store=store, folder=folder, parallel="ddp", show=False)
+    (place,) = seen
+    assert place.is_relative_to(folder)
+
+
+def test_a_price_is_that_of_all_ranks_of_a_run(tmp_path: Path) -> None:
+    store = tmp_path / "runs.db"
+    train(GRID, recipe=RECIPE, store=store, parallel="ddp", show=False)
+    more = GRID | {"tokens": [2048, 4096]}
+    sized = foreseen(more, recipe=RECIPE, store=store, parallel="ddp", price=7.0).sized
+    assert sized is not None
+    assert sized.money == pytest.approx(7.0 * sized.hours)
+    assert sized.places == 1
 
 
 GRID = {"params": "3k", "tokens": 2048, "precision": "w4"}

@@ -142,7 +142,7 @@ class ParallelRun:
             except ClaimLost:
                 trainer.wish = "stop"
             else:
-                due = time.monotonic() - saved >= self.prefix.every
+                due = watch.leaving or time.monotonic() - saved >= self.prefix.every
                 trainer.wish = "keep" if due else ""
 
         return each
