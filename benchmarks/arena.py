@@ -35,7 +35,8 @@ def report(found: Arena, processor: float, wall: float) -> None:
     contests = dict.fromkeys((e.table, e.protocol, e.target) for e in found.entrants)
     print(
         f"{len(contests)} contests, {sum(not e.why for e in found.entrants)} of "
-        f"{len(found.entrants)} entrants predict: {processor:.0f} s of processor, {wall:.0f} s on the wall.\n"
+        f"{len(found.entrants)} entrants predict: {processor:.0f} s of processor, {wall:.0f} s on "
+        "the wall.\n"
     )
     for target, what in WHAT.items():
         mine = [found.beside(*each) for each in contests if each[2] == target]
