@@ -130,7 +130,7 @@ def _samples(tables: Mapping[str, Runs], target: Target) -> Iterator[tuple[str, 
     """
     for name, runs in tables.items():
         if target == "loss":
-            yield name, "it is a table of gaps" if is_gaps(runs) else as_sample(runs)
+            yield name, "it is a table of gaps" if is_gaps(runs) else _sample(runs)
             continue
         try:
             gaps = mean_gaps(runs).usable
@@ -140,13 +140,17 @@ def _samples(tables: Mapping[str, Runs], target: Target) -> Iterator[tuple[str, 
         if len(gaps) < FEWEST:
             yield name, f"{len(gaps)} are told from zero; it takes {FEWEST}"
             continue
-        sample = as_sample(gaps)
+        sample = _sample(gaps)
         yield name, sample
         alone = np.flatnonzero(weights_alone(sample))
         if 0 < len(alone) < FEWEST:
             yield WEIGHTS.format(name), f"{len(alone)} are told from zero; it takes {FEWEST}"
         elif 0 < len(alone) < len(sample):
             yield WEIGHTS.format(name), sample.take(alone)
+
+
+def _sample(runs: Runs) -> Sample:
+    return as_sample(runs, takes_per=False)
 
 
 def _laws(laws: Sequence[str | Law] | None) -> list[Law]:
