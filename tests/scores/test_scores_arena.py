@@ -449,3 +449,25 @@ def test_a_law_of_too_many_constants_is_not_tried(monkeypatch: pytest.MonkeyPatc
     said = entrants.of_law(preset("frantar2025"), sample, rows)  # five and one a precision
     assert said == "law 'frantar2025' has 8 constants; up to 7 are tried"
     assert isinstance(entrants.of_law(preset("chinchilla"), sample, rows), Told)
+
+
+def test_the_page_shows_what_the_benchmark_wrote() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    names = {"plane": "plane in logarithms", "mean gaps": "chinchilla and mean gaps",
+             "the average": "average of laws"}  # fmt: skip
+    measured, shown = (
+        [[cell.strip() for cell in line.strip("| \n").split("|")] for line in text.splitlines()
+         if line.startswith("| ") and "%" in line]
+        for text in (
+            (docs / "results" / "scores.md").read_text("utf-8").split("<!-- arena -->")[1],
+            (docs / "arena.md").read_text("utf-8"),
+        )
+    )  # fmt: skip
+    known = {
+        (row[1], row[2].split(" ")[0], row[3].removeprefix("gap of ").replace(" +- ", " (") + ")")
+        for row in measured
+    }
+    assert len(shown) == 26
+    for row in shown:
+        name, error, doubt = row[3].rsplit(" ", 2)
+        assert (row[1], row[2], f"{names.get(name, name)} {error} {doubt}") in known
