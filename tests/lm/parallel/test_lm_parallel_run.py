@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 import torch
 
+from isoloss.cli.arguments import training_options
 from isoloss.formats import Format
 from isoloss.lm import Language, ModelError, Recipe, foreseen, load_checkpoint, model_of, train
 from isoloss.lm.parallel import Ranks, ranks_on, read_state
 from isoloss.lm.parallel.part_rounding import asked
 from isoloss.lm.sweeps.parallel_run import Company, ParallelRun
 from isoloss.lm.sweeps.parallel_sweep import runs_of
-from isoloss.lm.training import Job, Parallel, Trainer, finished
+from isoloss.lm.training import KINDS, Job, Parallel, Trainer, finished
 from isoloss.runs import ClaimLost, Run, StoreError
 
 CORPUS = Language(vocab=32, context=16)
@@ -268,6 +269,10 @@ def test_what_is_refused(more: dict[str, Any], message: str, tmp_path: Path) -> 
         train(grid, store=tmp_path / "runs.db", show=False, **more)
     assert str(refused.value).startswith(message) or message in str(refused.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_help_lists_the_kinds_that_there_are() -> None:
+    assert training_options.PARALLEL == KINDS
 
 
 def test_processes_of_torchrun_that_share_nothing_are_refused(

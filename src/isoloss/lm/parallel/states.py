@@ -24,7 +24,7 @@ from torch.distributed.checkpoint.state_dict_saver import save
 from isoloss.files import FilesError, read_json, reason, write
 from isoloss.lm.parallel.parallel_trainer import ParallelTrainer
 from isoloss.lm.parallel.ranks import Ranks
-from isoloss.lm.training import MOMENTS, CheckpointError
+from isoloss.lm.training import CheckpointError
 
 SCHEMA = 1
 
@@ -100,15 +100,9 @@ def tensors_of(trainer: ParallelTrainer) -> dict[str, Tensor]:
     (parts of them where they are shared out), losses, random numbers.
     """
     (job,) = trainer.jobs
-    kept: dict[str, Tensor] = {}
-    for name, p in trainer.model.named_parameters():
-        kept[f"model.{name}"] = p.detach()
-        state = trainer.optimiser.state.get(p, {})
-        for moment in MOMENTS:
-            kept[f"{moment}.{name}"] = state.get(moment, torch.zeros_like(p)).detach()
     losses = torch.full((job.steps,), torch.nan, dtype=torch.float64)
     losses[: trainer.step] = torch.tensor(trainer.losses, dtype=torch.float64).reshape(-1)
-    return kept | {"losses": losses, "random": trainer.random[0].get_state()}
+    return trainer.learned() | {"losses": losses, "random": trainer.random[0].get_state()}
 
 
 def _first(ranks: Ranks, problem: str | None) -> str | None:
@@ -136,11 +130,7 @@ def _read(state: Path, told: dict[str, Any], trainer: ParallelTrainer) -> None:
     trainer.random[0].set_state(kept["random"].clone())
     trainer.seconds = told["seconds"]
     trainer.taken = [(each[0], each[1]) for each in told["taken"]]
-    with torch.no_grad():
-        for name, p in trainer.model.named_parameters():
-            p.copy_(kept[f"model.{name}"])
-            moments = {moment: kept[f"{moment}.{name}"] for moment in MOMENTS}
-            trainer.optimiser.state[p] = {"step": torch.tensor(float(step)), **moments}
+    trainer.put_back(kept)
 
 
 def _mark(
