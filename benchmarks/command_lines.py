@@ -26,7 +26,7 @@ from types import FrameType
 from click.testing import CliRunner
 from typer.main import get_command
 
-from benchmarks.timing import asked, table
+from benchmarks.timing import asked, memory, table
 from isoloss.cli.entry import VERBS, app
 
 #: Commands whose examples take less than a second or so.
@@ -139,8 +139,7 @@ def _files(frame: FrameType | None) -> list[str]:
 def _held(what: str) -> float:
     """The memory in MB that this process has (VmRSS), or had at most since `_forget` (VmHWM)."""
     try:
-        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith(what)) / 1024
+        return memory(what)
     except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from benchmarks.isoloss2026 import RECIPE
-from benchmarks.timing import asked, table
+from benchmarks.timing import asked, share, table
 from isoloss.fits import Comparison, Fit, FitError, Sample, as_sample, compare, fit, predict, split
 from isoloss.fits.paired_gaps import Target, mean_gaps
 from isoloss.formats import Format, Precision, relative_error
@@ -149,11 +150,9 @@ def models() -> None:
     borrowed = ", ".join(f"{name} = {value:.3g}" for name, value in held.items())
     print(f"{borrowed} of isoloss2026.\n")
     print(table(HEAD, rows), "\n")
-    share, count = float(np.mean(inside)), len(inside)
     print(
-        f"All: {100 * share:.0f}% +- {100 * np.sqrt(share * (1 - share) / count):.0f}% of {count} "
-        f"gaps in their intervals; off by a factor of {np.exp(np.median(np.abs(logs))):.2f} "
-        "(median).\n"
+        f"All: {share(inside)} of {len(inside)} gaps in their intervals; off by a factor of "
+        f"{np.exp(np.median(np.abs(logs))):.2f} (median).\n"
     )
 
 
@@ -187,9 +186,10 @@ def targets() -> None:
     """
     print("### Gaps that were held out: fitted to losses, and fitted to gaps\n")
     print(
-        f"Relative error of gaps above {LEAST} nats (root mean square, jackknife error over gaps) "
-        "and how many were told; chosen: by `compare(..., target='gap')`, its first law and the "
-        "average of all; ratio: error of the choice over that of a law, on gaps that both tell.\n"
+        f"Relative error of gaps above {LEAST} nats (root mean square of points, jackknife error "
+        "over gaps) and how many have an interval: where the runs leave a gap untold, the point is "
+        "scored all the same. Chosen: by `compare(..., target='gap')`, its first law and the "
+        "average of all; ratio: error of the choice over that of a law, on the same gaps.\n"
     )
     head = ["table", "held out", "law", "of losses", "of gaps", "first chosen / it", "average / it"]
     rows = [
@@ -212,55 +212,64 @@ def _on_target(name: str, runs: Runs, rule: str) -> Iterator[list[str]]:
     known = compare(RIVALS, train, target="gap", draws=DRAWS)
     first, mixed = _off(known.entries[0].fit, taken), _off(known, taken)
     best = known.entries[0].fit.law.name.removeprefix("gap of ")
-    yield [name, rule, f"first chosen: {best}", "", _rms(first), "", ""]
-    yield [name, rule, "average", "", _rms(mixed), "", ""]
+    yield [name, rule, f"first chosen: {best}", "", str(first), "", ""]
+    yield [name, rule, "average", "", str(mixed), "", ""]
     constant = mean_gaps(train).usable.frame().group_by("precision").agg(pl.col("loss").mean())
     alike = dict(constant.iter_rows())
     told = np.array([alike.get(each, math.nan) for each in taken["precision"]])
-    off = told / taken["loss"].to_numpy() - 1
-    yield [name, rule, "the format's mean gap", "", _rms(off), *_over(first, mixed, off)]
+    off = Off(told / taken["loss"].to_numpy() - 1, 0)
+    yield [name, rule, "the format's mean gap", "", str(off), first.over(off), mixed.over(off)]
     for law in RIVALS:
-        pair = [_fitted(law, train, target, taken) for target in ("loss", "gap")]
-        yield [name, rule, law, *map(_rms, pair), *_over(first, mixed, *pair)]
+        losses, theirs = (_fitted(law, train, target, taken) for target in ("loss", "gap"))
+        rivals = [chosen.over(losses, theirs) for chosen in (first, mixed)]
+        yield [name, rule, law, str(losses), str(theirs), *rivals]
 
 
-def _fitted(law: str, train: Runs, target: Target, taken: pl.DataFrame) -> Array:
-    """Relative errors of a law's gaps, NaN where it tells none."""
+@dataclass(frozen=True)
+class Off:
+    """Relative errors of gaps (n,), NaN where a law has no number; how many have intervals."""
+
+    errors: Array
+    told: int
+
+    def __str__(self) -> str:
+        squares = self.errors[np.isfinite(self.errors)] ** 2
+        if len(squares) < 2:
+            return "none"
+        left = np.sqrt((squares.sum() - squares) / (len(squares) - 1))
+        error = math.sqrt((len(left) - 1) * float(np.var(left)))
+        count = (
+            "" if len(squares) == len(self.errors) else f", {len(squares)} of {len(self.errors)}"
+        )
+        return f"{math.sqrt(squares.mean()):.2f} ({error:.2f}){count}, {self.told} told"
+
+    def over(self, *rivals: Off) -> str:
+        """The error over the smallest of the rivals', each on the gaps that both have."""
+        ratios = []
+        for rival in rivals:
+            both = np.isfinite(self.errors) & np.isfinite(rival.errors)
+            if both.sum() > 1:
+                mean = np.mean(self.errors[both] ** 2) / np.mean(rival.errors[both] ** 2)
+                ratios.append(math.sqrt(mean))
+        return f"{max(ratios):.2f}" if ratios else ""
+
+
+def _fitted(law: str, train: Runs, target: Target, taken: pl.DataFrame) -> Off:
+    """Errors of a law that is fitted to losses or to gaps."""
     try:
         return _off(fit(law, train, target=target, draws=DRAWS), taken)
     except FitError:
-        return np.full(len(taken), np.nan)
+        return Off(np.full(len(taken), np.nan), 0)
 
 
-def _off(known: Fit | Comparison, taken: pl.DataFrame) -> Array:
+def _off(known: Fit | Comparison, taken: pl.DataFrame) -> Off:
     names = taken["precision"].to_list()
     try:
-        told = predict(known, taken["params"], taken["tokens"], precision=names, gap=True)
+        found = predict(known, taken["params"], taken["tokens"], precision=names, gap=True)
     except DomainError:
-        return np.full(len(taken), np.nan)
-    unknown = np.isnan(told.low) | np.isnan(told.loss)
-    return np.where(unknown, np.nan, told.loss / taken["loss"].to_numpy() - 1)
-
-
-def _rms(off: Array) -> str:
-    """The root mean square of what is told, with its jackknife error and how many are."""
-    squares = off[np.isfinite(off)] ** 2
-    if len(squares) < 2:
-        return "tells none" if not len(squares) else f"{math.sqrt(squares[0]):.2f}, 1 gap"
-    left = np.sqrt((squares.sum() - squares) / (len(squares) - 1))
-    error = math.sqrt((len(left) - 1) * float(np.var(left)))
-    return f"{math.sqrt(squares.mean()):.2f} ({error:.2f}), {len(squares)} of {len(off)}"
-
-
-def _over(first: Array, mixed: Array, *rivals: Array) -> Iterator[str]:
-    """The error of both choices over the smallest of the rivals', on gaps that both tell."""
-    for chosen in (first, mixed):
-        ratios = []
-        for rival in rivals:
-            both = np.isfinite(chosen) & np.isfinite(rival)
-            if both.sum() > 1:
-                ratios.append(math.sqrt(np.mean(chosen[both] ** 2) / np.mean(rival[both] ** 2)))
-        yield f"{max(ratios):.2f}" if ratios else ""
+        return Off(np.full(len(taken), np.nan), 0)
+    errors = found.loss / taken["loss"].to_numpy() - 1
+    return Off(errors, int(np.isfinite(found.low).sum()))
 
 
 def _runs(ways: str, methods: bool = False) -> Runs:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.timing import table
+from benchmarks.timing import memory, table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "extras"))
 from exploring import browsed, explored, still
@@ -54,12 +54,6 @@ def moved(page: Any, tab: str, name: str, figure: str) -> np.ndarray:
     return np.array(took)
 
 
-def memory(pid: int) -> float:
-    """Resident memory of a process, MB."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
-
-
 def opened(browser: Any, address: str, tab: str) -> tuple[Any, float]:
     """A page of a tab, and the seconds to its first picture."""
     page = browser.new_page()
@@ -89,7 +83,7 @@ def main() -> None:
         pages = [opened(browser, address, "plan")[0] for _ in range(PAGES)]
         for each in pages:
             still(each)
-        used = memory(server.pid)
+        used = memory("VmRSS", server.pid)
     print("### The page: from a moved slider to the picture\n")
     print(table(["tab", "slider", "picture", "median, ms", "95%, ms"], rows))
     print("\n### The page: first picture and memory\n")
@@ -97,7 +91,7 @@ def main() -> None:
         table(
             ["what", "found", "bar"],
             [
-                ["first picture, server just started, s", f"{cold:.2f}", ""],
+                ["first picture, server just started, s", f"{cold:.2f}", "none"],
                 ["first picture, server warm, s", f"{warm:.2f}", "2"],
                 [f"memory of the server, {PAGES} pages open, MB", f"{used:.0f}", "600"],
             ],

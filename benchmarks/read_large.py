@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.timing import asked, table
+from benchmarks.timing import memory as held
 from isoloss.runs import read
 
 #: Seconds of processor, and memory over the size of the file.
@@ -58,20 +59,14 @@ def measured(path: Path, who: str) -> tuple[float, float]:
 def one(path: Path, who: str) -> None:
     """Print what a reading takes, of a process in which everything is loaded already."""
     read(frame(3))
-    before, start = _memory("VmRSS"), time.process_time()
+    before, start = held("VmRSS"), time.process_time()
     if who == "isoloss":
         read(path)
     elif path.suffix == ".csv":
         pl.read_csv(path)
     else:
         pl.read_parquet(path)
-    print(json.dumps([time.process_time() - start, _memory("VmHWM") - before]))
-
-
-def _memory(what: str) -> int:
-    """Bytes that the process holds or held at most; the peak that getrusage tells is inherited."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(what))
+    print(json.dumps([time.process_time() - start, 1e6 * (held("VmHWM") - before)]))
 
 
 def large(folder: Path, rows: int) -> list[list[object]]:

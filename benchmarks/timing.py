@@ -7,9 +7,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from isoloss.fits import share_of
 
 
 def seconds(
@@ -24,10 +27,18 @@ def seconds(
     return best, result
 
 
+def memory(what: str, process: int | str = "self") -> float:
+    """MB that a process has in memory (VmRSS), or had at most (VmHWM; that of getrusage is that of
+    the parent too).
+    """
+    lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(what)) * 1.024e-3
+
+
 def share(hits: Sequence[bool] | np.ndarray) -> str:
-    """A share in percent with its binomial standard error."""
-    p, n = float(np.mean(hits)), len(hits)
-    return f"{100 * p:.1f}% (se {100 * np.sqrt(p * (1 - p) / n):.1f})"
+    """A share in percent with its standard error, that of none or all included."""
+    p, error = share_of(float(np.sum(hits)), len(hits))
+    return f"{100 * p:.1f}% (se {100 * error:.1f})"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -7,7 +7,9 @@ import pytest
 from benchmarks import run
 
 import check_site
+import gallery
 import whole_options
+from isoloss.plots import kinds
 
 ROOT = Path(__file__).parents[1]
 PAGE = """<h1 id="a">A page<a class="headerlink" href="#a">¶</a></h1><p>A <code>b</code>, c.</p>
@@ -93,3 +95,22 @@ def test_options_in_tables_are_words_that_do_not_wrap() -> None:
         f"<p><code>--law</code></p><td>a-b <code>x-y {marked[0]} {marked[1]} 'w4 {marked[2]} w3' "
         f"{marked[3]}</code></td>"
     )
+
+
+def test_the_gallery_shows_every_kind_of_figure() -> None:
+    """The site's build draws them; a new type with a figure adds its line."""
+    shown, known = {name.split()[0] for name in gallery.EXAMPLES}, kinds()
+    assert set(known) <= shown
+    for of, kind in (name.split() for name in gallery.EXAMPLES if " " in name):
+        assert kind in known[of]
+
+
+def test_a_gallery_names_what_it_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+    examples = {"Law": gallery.EXAMPLES["Law"], "Format": 'value = "int4"'}
+    monkeypatch.setattr(gallery, "EXAMPLES", examples)
+    monkeypatch.setattr(gallery, "FIRST", "import isoloss as il\n")
+    found = dict(gallery.made(kinds()))
+    laws = {f"law_{kind}.svg" for kind in kinds()["Law"]}
+    assert set(found) == {*laws, "law.html", "format_grids.svg", "gallery.md"}
+    for name in set(found) - {"gallery.md"}:
+        assert f"](gallery/{name})" in found["gallery.md"]

@@ -71,7 +71,7 @@ def test_the_map_is_that_of_the_plan(ask: Ask) -> None:
     told, plan = ask("map"), in_notebook(ask("plan")["notebook"], "plan")
     assert told["loss"][3][40] == pytest.approx(plan.charts.surface.loss[3, 40])
     assert told["first"]["loss"] == plan.choices[0].loss
-    assert told["is_best"] == (plan.best is not None)
+    assert told["is_recommended"] == (plan.best is not None)
     assert ask("frontier")["cost"] == pytest.approx(list(plan.charts.frontier.cost))
 
 
@@ -80,8 +80,38 @@ def test_where_one_is_and_what_each_law_says(ask: Ask) -> None:
     here, laws = ask("here", **given), ask("disagreement", **given)
     point = again(here["shell"][0])["points"][0]
     assert here["laws"][0]["loss"] == pytest.approx(point["loss"])
-    answers = again(laws["shell"][0])["answers"]
+    asked = again(laws["shell"][0])
+    answers = asked["answers"]
     assert [each["gap"] for each in laws["answers"]] == [each["gaps"][0] for each in answers]
+    assert laws["silent"] == asked["silent"]
+    assert laws["bits"] == 4
+
+
+def test_what_is_to_be_known_of_where_one_is_goes_with_it(ask: Ask) -> None:
+    far = {"params": "1e12", "tokens": "1e14", "rounded": "w3 a3", "laws": "epoch2024,kumar2024"}
+    here, laws = ask("here", **far), ask("disagreement", **far)
+    blind, undefined = here["laws"]
+    found = il.predict("epoch2024", 1e12, 1e14, "w3 a3")
+    assert blind["warnings"] == [str(each) for each in found.warnings] != []
+    assert (blind["loss"], blind["low"], blind["level"]) == (
+        pytest.approx(found.loss[0]),
+        None,
+        0.9,
+    )
+    assert undefined["loss"] is None
+    assert "3.11 bits" in undefined["warnings"][0]
+    assert laws["warnings"] == [str(w) for w in il.plans.gaps_by_law("1e12", "1e14", 4).warnings]
+
+
+def test_what_no_law_sees_whole_is_a_bound(ask: Ask) -> None:
+    told = ask("plan", laws="kumar2024", precision="bf16,w4 a4 kv4 g4")
+    choices, plan = told["choices"], in_notebook(told["notebook"], "plan")
+    found = {each["precision"]: each for each in choices}
+    for each in plan.choices:
+        bound = each.more_at_least if each.standing == "at least" else each.more
+        assert nan_for_none(found[each.precision]["more"]) == pytest.approx(bound, nan_ok=True)
+        assert found[each.precision]["standing"] == each.standing
+    assert {each["standing"] for each in choices} != {"seen"}
 
 
 def test_the_lines_of_the_laboratory_give_its_risks(ask: Ask) -> None:

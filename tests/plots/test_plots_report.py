@@ -14,8 +14,12 @@ import pytest
 from isoloss.files import FileOrigin, FilesError, load, made_by, origin_of
 from isoloss.fits import Section
 from isoloss.laws import preset
+from isoloss.plans import Budget
+from isoloss.plans import plan as make_plan
 from isoloss.plots import Document, PlotError, plot, report
+from isoloss.plots.reports.describing import _facts
 from isoloss.plots.reports.inlining import hover_of, series_of, tables_of
+from isoloss.scores import Arena
 from seen_pages import Seen
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -69,6 +73,20 @@ def test_it_says_where_each_value_is_from(page: Document) -> None:
     fit = load(GOLDEN / "fit.json")
     for words in (origin_of(GOLDEN / "plan.json").sha256, fit.facts.hash, f"seed {fit.facts.seed}"):
         assert words in page.html
+
+
+def test_a_plan_names_the_table_of_its_fit_and_what_keeps_no_hash_says_so() -> None:
+    fit = load(GOLDEN / "fit.json")
+    plan = make_plan(fit, Budget(train="1e18 flop"), "h100", precision="bf16", draws=5)
+    where = report(plan).html.split("Where this is from")[1]
+    assert fit.facts.hash in where
+    assert "epoch2024: a law without replicates" in report(preset("epoch2024")).html
+    assert "not kept with it" in report(Hostile()).html.split("Where this is from")[1]
+
+
+def test_an_arena_names_its_tables() -> None:
+    found = Arena((), "2026-11-30", "0.2", (("mine", "abc123"),))
+    assert list(_facts(found)) == ["mine: table abc123", "fitted by isoloss 0.2"]
 
 
 def test_the_command_that_made_a_file_goes_with_it(tmp_path: Path) -> None:

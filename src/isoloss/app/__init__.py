@@ -1,4 +1,4 @@
-"""The page: a plan, exact risks and number formats that change as one moves what they depend on.
+"""The page: a plan, exact risks and number formats that follow what one moves.
 
 ``explore`` serves it on this machine. Each tab is a file: what is asked (`asked`), the numbers of
 the same functions as the command line (`plan_tab`, `regression_tab`, `formats_tab`), and the lines

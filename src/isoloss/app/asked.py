@@ -186,7 +186,7 @@ def _number(name: str, text: str, whole: bool) -> float | int:
     except ValueError:
         raise AppError(f"{name} is {text[:40]!r}; accepted is a number") from None
     if not (math.isfinite(value) and value >= 0):
-        raise AppError(f"{name} is {text[:40]!r}; accepted is a number of zero or more")
+        raise AppError(f"{name} is {text[:40]!r}; accepted is a finite number of zero or more")
     if whole and value != int(value):
         raise AppError(f"{name} is {text[:40]!r}; accepted is a whole number")
     return int(value) if whole else value

@@ -26,16 +26,21 @@ MOST_BYTES, MOST_FILES = 20_000_000, 16
 TABLES = (".csv", ".tsv", ".json", ".jsonl")
 #: Rows of a table that is fitted while one waits, replicates, and starts of the search.
 MOST_ROWS, DRAWS, STARTS = 20_000, 50, 6
+#: Where the commands keep the fit to a table that was dropped in.
+FITTED = "fit.json"
 
 
 @dataclass(frozen=True)
 class Own:
-    """A file of a person's own: its name, the law in it, how it was read, and the lines for it."""
+    """A file of a person's own: its name, the law in it, how it was read, the lines that load it as
+    `fit`, and the saved file that commands take.
+    """
 
     name: str
     law: Any
     told: tuple[str, ...]
     lines: Lines
+    saved: str
 
 
 @dataclass(frozen=True)
@@ -104,8 +109,9 @@ def _saved(path: Path) -> Own | None:
     if not isinstance(found, il.Fit | il.Comparison | il.Law):
         kind = type(found).__name__.lower()
         raise AppError(f"'{path.name}' holds a {kind}; drop in a fit, a comparison, a law or runs")
-    lines = Lines((f"cp {path.name} fit.json",), (f"fit = il.load({path.name!r})",))
-    return Own(path.name, found, (f"{path.name}: a {type(found).__name__.lower()}",), lines)
+    lines = Lines((), (f"fit = il.load({path.name!r})",))
+    told = (f"{path.name}: a {type(found).__name__.lower()}",)
+    return Own(path.name, found, told, lines, path.name)
 
 
 def _fitted(path: Path, law: str) -> Own:
@@ -118,9 +124,11 @@ def _fitted(path: Path, law: str) -> Own:
     said = "" if runs.understood is None else str(runs.understood)
     told = (*said.split("\n"), *heard, *map(str, fit.warnings))
     options: dict[str, Any] = {"draws": DRAWS, "starts": STARTS}
-    shell = command("fit", path.name, law=law, **options, output="fit.json")
+    shell = command("fit", path.name, law=law, **options, output=FITTED)
     python = f"fit = {call('il.fit', law, path.name, **options)}"
-    return Own(path.name, fit, tuple(line for line in told if line), Lines((shell,), (python,)))
+    return Own(
+        path.name, fit, tuple(line for line in told if line), Lines((shell,), (python,)), FITTED
+    )
 
 
 @contextmanager

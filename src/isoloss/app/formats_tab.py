@@ -28,6 +28,7 @@ def formats(asked: FormatsAsked) -> dict[str, Any]:
             _row(each, asked) | dict(zip(("priced_as", "gap", "low", "high"), price, strict=True))
             for each, price in zip(known, prices, strict=True)
         ],
+        "level": found.level,
         "warnings": [str(each) for each in found.warnings],
         "shell": [
             command("formats", *map(str, known), distribution=asked.distribution),

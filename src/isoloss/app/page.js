@@ -73,9 +73,14 @@ async function ask(part, given) {
       DRAW[part](found[part])
     } catch (error) {
       wrongs[part] = error.message
+      delete found[part]
+      lines(tab)
     }
     say()
-    for (const each of figuresOf(part)) delete each.dataset.busy
+    for (const each of figuresOf(part)) {
+      delete each.dataset.busy
+      each.toggleAttribute("data-stale", part in wrongs)
+    }
   }
   waiting[part] = false
 }
@@ -190,6 +195,11 @@ function table(target, head, rows) {
 
 const numbers = (id, head, rows) => table(document.querySelector(`#${id} details .wide`), head, rows)
 
+const percent = share => `${Math.round(100 * share)}%`
+
+// How far a point lies outside the runs of a law.
+const outside = factor => factor === null ? "not known" : factor > 1 ? `${short(factor)} x` : "inside"
+
 const between = ends => ends[0] === null ? "–" : `${short(ends[0])} to ${short(ends[1])}`
 
 // Lines of equal loss of a grid (n, m), by squares: each side that a level crosses has one point.
@@ -224,24 +234,35 @@ function paragraphs(id, texts) {
   document.getElementById(id).replaceChildren(...texts.map(text => { const p = document.createElement("p"); p.textContent = text; return p }))
 }
 
+// What is to be known of all that the tab shows: of the plan, of where one is, of the laws that disagree.
+function warn() {
+  const { plan, here, disagreement } = found
+  const said = [...plan?.warnings ?? [], ...Object.values(plan?.dropped ?? {}), ...here?.laws.flatMap(each => each.warnings.map(text => `${each.law}, at your model: ${text}`)) ?? [],
+    ...disagreement?.warnings ?? [], ...disagreement?.silent.length ? [`without an answer to what ${disagreement.bits} bits cost: ${disagreement.silent.join(", ")}`] : []]
+  document.getElementById("warnings").replaceChildren(...[...new Set(said)].map(text => { const li = document.createElement("li"); li.textContent = text; return li }))
+}
+
+const bounded = (each, text) => each.standing === "at least" ? `at least ${text}` : text
+
 function drawPlan(told) {
   paragraphs("said", told.recommendation)
   const names = told.choices.map(each => each.precision)
   const ends = told.choices.flatMap(each => [each.loss, ...each.loss_interval])
   const at = chart("choices", { ...span(ends), label: told.metric === "nats" ? "loss, nats per token" : "loss" }, { low: names.length - 0.5, high: -0.5, names }, 110)
   told.choices.forEach((each, k) => {
-    const title = `${each.precision}: loss ${each.loss ?? each.standing}, ${between(each.loss_interval)}`
+    const title = `${each.precision}: loss ${each.loss === null ? each.standing : bounded(each, each.loss)}, ${between(each.loss_interval)}`
     if (each.loss_interval[0] !== null) line(at, each.loss_interval, [k, k], "c1", title)
-    if (each.loss !== null) dot(at, each.loss, k, k ? "c1" : "c0", title, 5)
+    if (each.loss !== null) dot(at, each.loss, k, told.is_recommended && !k ? "c0" : "c1", title, 5)
   })
-  const head = ["precision", "loss", "interval", "params", "interval", "tokens", "device hours", "hours", `money ${told.currency ? `(${told.currency})` : ""}`, "GB served", "best in", "binds"]
-  const rows = told.choices.map(each => [each.precision, each.loss === null ? each.standing : each.loss.toFixed(4), each.no_interval ?? between(each.loss_interval), each.params, between(each.params_interval),
-    each.tokens, each.device_hours, each.wall_hours, each.money, each.serving_bytes / 1e9, each.probability === null ? "–" : `${Math.round(100 * each.probability)}%`, each.binding.join(", ")])
+  const interval = `${percent(told.level)} interval`
+  const head = ["precision", "loss", interval, "more than the first", "params", interval, "tokens", "device hours", "hours", `money ${told.currency ? `(${told.currency})` : ""}`, "GB served", "best in", "binds"]
+  const rows = told.choices.map(each => [each.precision, each.loss === null ? each.standing : bounded(each, each.loss.toFixed(4)), each.no_interval ?? between(each.loss_interval), each.more === null ? "not known" : bounded(each, each.more.toFixed(4)), each.params, between(each.params_interval),
+    each.tokens, each.device_hours, each.wall_hours, each.money, each.serving_bytes / 1e9, each.probability === null ? "–" : percent(each.probability), each.binding.join(", ")])
   numbers("choices", head, rows)
   table(document.getElementById("table"), head, rows)
   table(document.getElementById("bylaw"), ["law alone", "weight", "precision", "params", "tokens", "loss", "outside its runs"],
-    told.by_law.map(each => [each.law, each.weight, each.precision, each.params, each.tokens, each.loss, each.outside === null ? "not known" : each.outside > 1 ? `${short(each.outside)} x` : "inside"]))
-  document.getElementById("warnings").replaceChildren(...[...told.warnings, ...Object.values(told.dropped)].map(text => { const li = document.createElement("li"); li.textContent = text; return li }))
+    told.by_law.map(each => [each.law, each.weight, each.precision, each.params, each.tokens, each.loss, outside(each.outside)]))
+  warn()
   lines("plan")
 }
 
@@ -256,11 +277,11 @@ function drawMap(told) {
   told.factors.forEach((factor, k) => line(at, told.limit_params, told.limits[k].map(v => v > 1.5 ? v : null), factor === 1 ? "limit asked" : "limit", `${factor} x the budget`))
   if (told.most_params !== null && told.most_params < told.params.at(-1)) at.inner.append(node("line", { class: "edge", x1: at.sx(told.most_params), x2: at.sx(told.most_params), y1: TOP, y2: H - LOW }, null, `${told.capped_by} allows ${short(told.most_params)} params`))
   told.cloud_params.forEach((n, k) => dot(at, n, told.cloud_tokens[k], "cloud", "a bootstrap replicate", 1.6))
-  dot(at, told.first.params, told.first.tokens, "first", `least expected loss ${told.first.loss ?? "unknown"}: ${short(told.first.params)} params on ${short(told.first.tokens)} tokens in '${told.precision}'`, 6)
+  dot(at, told.first.params, told.first.tokens, told.is_recommended ? "first" : "first hollow", `${told.is_recommended ? "" : "not recommended, "}least expected loss ${told.first.loss ?? "unknown"}: ${short(told.first.params)} params on ${short(told.first.tokens)} tokens in '${told.precision}'`, 6)
   const [x, y] = [at.sx(mine.params), at.sy(mine.tokens)]
   at.inner.append(node("path", { class: "you", d: `M${x} ${y}l-6 -13h12z` }, null, `you are here: ${short(mine.params)} params on ${short(mine.tokens)} tokens`))
   at.inner.append(node("text", { x: x + 8, y: y - 5 }, "you"))
-  numbers("map", ["what", "params", "tokens", "loss"], [["first choice", told.first.params, told.first.tokens, told.first.loss], ["you", mine.params, mine.tokens, null],
+  numbers("map", ["what", "params", "tokens", "loss"], [[told.is_recommended ? "first choice" : "first choice, not recommended", told.first.params, told.first.tokens, told.first.loss], ["you", mine.params, mine.tokens, null],
     ...told.params.filter((_, k) => k % 12 === 0).flatMap((n, a) => told.tokens.filter((_, k) => k % 12 === 0).map((d, b) => ["map", n, d, told.loss[12 * a][12 * b]]))])
 }
 
@@ -281,14 +302,16 @@ function drawFrontier(told) {
 function drawDisagreement(told) {
   const known = told.answers.filter(each => each.gap !== null), names = told.answers.map(each => `${each.law} ${each.asked}`)
   const at = chart("disagreement", { ...span([0, ...known.map(each => each.gap)]), label: "gap, nats per token" }, { low: names.length - 0.5, high: -0.5, names }, 190)
-  told.answers.forEach((each, k) => { if (each.gap !== null) dot(at, each.gap, k, each.outside > 1 ? "c1 hollow" : "c1", `${names[k]} (${each.method}): ${each.gap.toFixed(4)}${each.outside > 1 ? `, ${short(each.outside)} x outside its runs` : ""}`) })
-  numbers("disagreement", ["law", "asked as", "gap", "outside its runs"], told.answers.map(each => [each.law, each.asked, each.gap === null ? "unknown" : each.gap.toFixed(4), each.outside > 1 ? `${short(each.outside)} x` : "inside"]))
+  told.answers.forEach((each, k) => { if (each.gap !== null) dot(at, each.gap, k, each.outside !== null && each.outside <= 1 ? "c1" : "c1 hollow", `${names[k]} (${each.method}): ${each.gap.toFixed(4)}, outside its runs: ${outside(each.outside)}`) })
+  numbers("disagreement", ["law", "asked as", "gap", "outside its runs"], told.answers.map(each => [each.law, each.asked, each.gap === null ? "unknown" : each.gap.toFixed(4), outside(each.outside)]))
+  warn()
   lines("plan")
 }
 
 function drawHere(told) {
+  warn()
   lines("plan")
-  const said = told.laws.map(each => `You, by ${each.law}: loss ${each.loss === null ? "unknown" : each.loss.toFixed(4)}${each.low === null ? "" : ` (${each.low.toFixed(4)} to ${each.high.toFixed(4)})`}`)
+  const said = told.laws.map(each => `You, by ${each.law}: loss ${each.loss === null ? "unknown" : each.loss.toFixed(4)}${(each.low ?? null) === null ? "" : ` (${percent(each.level)}: ${each.low.toFixed(4)} to ${each.high.toFixed(4)})`}`)
   document.querySelectorAll("#said .you-are").forEach(each => each.remove())
   for (const text of said) { const p = document.createElement("p"); p.className = "you-are"; p.textContent = text; document.getElementById("said").append(p) }
 }
@@ -330,7 +353,7 @@ function drawFormats(told) {
     if (each.low !== null) line(prices, [each.low, each.high], [k, k], `c${k % 6}`, each.name)
     if (each.gap !== null) dot(prices, each.gap, k, `c${k % 6}`, `${each.name}: ${each.gap} (${between([each.low, each.high])})`, 5)
   })
-  numbers("prices", ["format", "priced as", "gap", "interval"], told.formats.map(each => [each.name, each.priced_as, each.gap, between([each.low, each.high])]))
+  numbers("prices", ["format", "priced as", "gap", `${percent(told.level)} interval`], told.formats.map(each => [each.name, each.priced_as, each.gap, between([each.low, each.high])]))
   paragraphs("price-said", told.warnings)
   lines("formats")
 }

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import isoloss as il
-from isoloss.app.asked import PlanAsked, listed
+from isoloss.app.asked import PlanAsked, listed, told
 from isoloss.app.dropped import Dropped
 from isoloss.app.lines import Code, Lines, budget_call, call, command, one_or_many, plain
 
@@ -15,6 +15,8 @@ from isoloss.app.lines import Code, Lines, budget_call, call, command, one_or_ma
 KEPT = 16
 #: What the page has in place of an option.
 BOX = "'recommend outside the runs' overrides"
+#: What a plan is not asked: where one is.
+HERE, USUAL = ("params", "tokens", "rounded", "bits"), told(PlanAsked())
 
 
 def budget_words(asked: PlanAsked) -> dict[str, Any]:
@@ -59,6 +61,7 @@ class PlanTab:
             "recommendation": [
                 each.replace(il.plans.OVERRIDE, BOX) for each in found.recommendation
             ],
+            "is_recommended": found.best is not None,
             "metric": found.metric,
             "level": found.level,
             "currency": found.currency,
@@ -77,8 +80,9 @@ class PlanTab:
         boxes = (m.law.box for m in found.question.members)
         regions = [{"params": b.params, "tokens": b.tokens} for b in boxes if b is not None]
         first = found.choices[0]
-        best = {"params": first.params, "tokens": first.tokens, "loss": first.loss}
-        return {**surface, "regions": regions, "first": best, "is_best": found.best is not None}
+        point = {name: getattr(first, name) for name in ("params", "tokens", "loss")}
+        is_recommended = found.best is not None
+        return {**surface, "regions": regions, "first": point, "is_recommended": is_recommended}
 
     def frontier(self, asked: PlanAsked) -> dict[str, Any]:
         """The least loss at each cost, by precision."""
@@ -95,46 +99,34 @@ class PlanTab:
             }
             for each in found.answers
         ]  # fmt: skip
-        told = {"params": plain(asked.params), "tokens": plain(asked.tokens), "bits": asked.bits}
-        python = call("il.plans.gaps_by_law", *told.values())
+        words = {"params": plain(asked.params), "tokens": plain(asked.tokens), "bits": asked.bits}
+        python = call("il.plans.gaps_by_law", *words.values())
         return {
             "answers": answers,
+            "bits": asked.bits,
             "silent": found.silent,
-            **_lines(Lines((command("disagree", **told),), ("import isoloss as il", python))),
+            "warnings": [str(each) for each in found.warnings],
+            **_lines(Lines((command("disagree", **words),), ("import isoloss as il", python))),
         }
 
     def here(self, asked: PlanAsked) -> dict[str, Any]:
-        """The loss of one's own model by each law, with its interval."""
+        """The loss of one's own model by each law, with its interval, or why it tells none."""
         own = self.dropped[asked.file] if asked.file else None
         laws = {own.name: own.law} if own is not None else {name: name for name in asked.names}
-        found = {
-            name: il.predict(law, asked.params, asked.tokens, asked.rounded)
-            for name, law in laws.items()
-        }
-        told = {"params": plain(asked.params), "tokens": plain(asked.tokens)}
-        kept = "fit.json" if own is not None else None
-        return {
-            "laws": [
-                {
-                    "law": name, "loss": float(each.loss[0]), "low": float(each.low[0]),
-                    "high": float(each.high[0]),
-                    "warnings": [str(warning) for warning in each.warnings],
-                }
-                for name, each in found.items()
-            ],
-            "shell": [
-                command("predict", kept or name, **told, precision=asked.rounded) for name in found
-            ],
-            "notebook": [
-                call("il.predict", Code("fit") if own else name, *told.values(), asked.rounded)
-                for name in found
-            ],
-        }  # fmt: skip
+        words = {"params": plain(asked.params), "tokens": plain(asked.tokens)}
+        shell, notebook = [], []
+        for name in laws:
+            kept = name if own is None else own.saved
+            shell.append(command("predict", kept, **words, precision=asked.rounded))
+            law = name if own is None else Code("fit")
+            notebook.append(call("il.predict", law, *words.values(), asked.rounded))
+        found = [_at(law, name, asked) for name, law in laws.items()]
+        return {"laws": found, "shell": shell, "notebook": notebook}
 
     def _plan_lines(self, asked: PlanAsked) -> Lines:
         words = budget_words(asked)
         own = self.dropped[asked.file] if asked.file else None
-        named = asked.laws if own is None else "fit.json"
+        named = asked.laws if own is None else own.saved
         shell = command(
             "plan", named, **words, hardware=asked.hardware, precision=asked.precision or None,
             extrapolate=asked.extrapolate, draws=asked.draws,
@@ -153,17 +145,32 @@ class PlanTab:
 
 def _of_plan(asked: PlanAsked) -> PlanAsked:
     """What of the question moves the plan: where one is does not."""
-    return dataclasses.replace(asked, params=1e9, tokens=2e10, rounded="bf16", bits=4)
+    return dataclasses.replace(asked, **{name: USUAL[name] for name in HERE})
+
+
+def _at(law: Any, name: str, asked: PlanAsked) -> dict[str, Any]:
+    """What a law says of one's own model."""
+    try:
+        found = il.predict(law, asked.params, asked.tokens, asked.rounded)
+    except ValueError as error:
+        return {"law": name, "loss": None, "warnings": [str(error)]}
+    [(loss, low, high)] = found
+    warned = [str(warning) for warning in found.warnings]
+    return {
+        "law": name, "loss": loss, "low": low, "high": high, "level": found.level,
+        "warnings": warned,
+    }  # fmt: skip
 
 
 def _choice(each: Any) -> dict[str, Any]:
     kept = (
         "precision", "params", "tokens", "loss", "params_interval", "tokens_interval",
         "loss_interval", "probability", "binding", "device_hours", "wall_hours", "money",
-        "money_interval", "serving_bytes", "standing", "more", "outside",
+        "serving_bytes", "standing",
     )  # fmt: skip
     return {name: getattr(each, name) for name in kept} | {
-        "no_interval": None if each.has_interval else each.absent
+        "no_interval": None if each.has_interval else each.absent,
+        "more": each.more_at_least if each.standing == "at least" else each.more,
     }
 
 

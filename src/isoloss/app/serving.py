@@ -84,19 +84,16 @@ def explore(host: str = "127.0.0.1", port: int = 8265, token: str | None = None)
         raise AppError(f"cannot listen on {host} port {port}: it is taken, or not allowed") from (
             error
         )
-    threading.Thread(target=_warmed, daemon=True).start()
+    threading.Thread(target=_warmed, args=[app], daemon=True).start()
     bare = f"http://{host}:{socket.getsockname()[1]}/"
     print(bare + (f"?token={token}" if token else ""), flush=True)
     uvicorn.Server(config).run([socket])
 
 
-def _warmed() -> None:
-    """Load what the first pictures need while a person opens the page."""
-    plans = PlanTab(Dropped())
-    for answer in (plans.plan, plans.map, plans.frontier, plans.disagreement, plans.here):
-        answer(PlanAsked())
-    regression(RegressionAsked())
-    formats(FormatsAsked())
+def _warmed(app: Starlette) -> None:
+    """Answer what a page first asks while a person opens it."""
+    for cls, answer in app.state.parts.values():
+        answer(cls())
 
 
 def _server() -> Any:
@@ -161,9 +158,10 @@ def page_of(token: str | None = None, host: str = "127.0.0.1") -> Starlette:
         *[Route(f"/at/{name}", guard(functools.partial(_part, *it))) for name, it in parts.items()],
         Route("/drop", guard(functools.partial(_drop, dropped)), methods=["POST"]),
     ]
-    return Starlette(
-        routes=routes, middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=known)]
-    )
+    only = Middleware(TrustedHostMiddleware, allowed_hosts=known)
+    app = Starlette(routes=routes, middleware=[only])
+    app.state.parts = parts
+    return app
 
 
 def _guarded(

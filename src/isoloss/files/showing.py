@@ -11,8 +11,8 @@ from isoloss.files.registry import OWN
 
 T = TypeVar("T")
 
-#: Lines of a screen, and characters in it.
-SCREEN, CHARACTERS = 30, 2400
+#: Lines of a screen, characters of a line, and of a value without a report.
+SCREEN, WIDE, CHARACTERS = 30, 200, 2400
 #: Characters of one field where a value is shown in brief.
 FIELD = 60
 #: The room that draws; it is not loaded before a notebook shows a value.
@@ -40,11 +40,14 @@ def displayed(cls: type[T]) -> type[T]:
 def screen(text: str, most: int = SCREEN) -> str:
     """The first lines of a text, and how many more there are where it is longer than a screen."""
     lines = text.split("\n")
-    if len(lines) <= most and len(text) <= most * 200:
+    if len(lines) <= most and all(len(line) <= WIDE for line in lines):
         return text
-    kept = [line if len(line) <= 200 else f"{line[:197]}..." for line in lines[: most - 1]]
-    more = len(lines) - len(kept)
-    return "\n".join([*kept, f"... {more} more lines: print() shows all"] if more else kept)
+    kept = lines[: most - 1]
+    cut = sum(len(line) > WIDE for line in kept)
+    said = [f"{n} {what}" for n, what in ((len(lines) - len(kept), "more lines"), (cut, "cut"))]
+    told = ", ".join(each for each in said if not each.startswith("0 "))
+    short = [line if len(line) <= WIDE else f"{line[: WIDE - 3]}..." for line in kept]
+    return "\n".join([*short, f"... {told}: print() shows all"])
 
 
 def brief(value: Any) -> str:

@@ -34,6 +34,7 @@ from isoloss.fits.doubt import (
     most_epochs,
     repetition_warnings,
     share_in_words,
+    share_of,
     too_many_epochs,
 )
 from isoloss.fits.evidence import (
@@ -108,7 +109,7 @@ __all__ = [
     "interval_in_words", "is_aligned", "is_gaps", "join_ridges", "law_form", "law_sections",
     "leave_out", "load", "log_slopes", "loss_in_words", "mean_gaps", "most_epochs", "predict",
     "profile", "profile_prediction", "repetition_warnings", "rollout", "save", "schedule_effects",
-    "share_in_words", "shipped_fit", "split", "text", "too_many_epochs", "trial", "update", "views",
-    "withholds",
+    "share_in_words", "share_of", "shipped_fit", "split", "text", "too_many_epochs", "trial",
+    "update", "views", "withholds",
 ]
 # fmt: on

@@ -147,7 +147,7 @@ class Plan:
             raise PlanError(
                 "this plan has lost the laws it was made from, so it cannot be drawn; plan again"
             )
-        return charts_of(self.question, self.choices, self.level)
+        return charts_of(self.question, self.choices, self.surface, self.frontier)
 
     @cached_property
     def surface(self) -> Surface:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from isoloss.files import displayed, percent, save
-from isoloss.fits import Section, loss_in_words, text
+from isoloss.fits import Section, loss_in_words, share_of, text
 from isoloss.runs import compact, metric_of
 
 
@@ -120,14 +120,14 @@ class Score:
     def coverage(self) -> tuple[float, float]:
         """Share of the points inside their intervals, and its standard error.
 
-        Binomial over points; with three forecasts or more the larger of that and of the spread of
-        forecasts, since points of one forecast miss together.
+        Binomial over points (Agresti and Coull 1998: all inside is no certainty); with three
+        forecasts or more the larger of that and of the spread of forecasts, since points of one
+        forecast miss together.
         """
         told = self.points
         if not told:
             return math.nan, math.nan
-        p = _mean([each.inside for each in told])
-        error = math.sqrt(p * (1 - p) / len(told))
+        p, error = share_of(sum(each.inside for each in told), len(told))
         some = [one for one in self.forecasts if one.points]
         if len(some) > 2:
             # The mean over points is a ratio of sums over forecasts.

@@ -20,19 +20,24 @@ if TYPE_CHECKING:
 
 
 def keep(found: Study | Runs, rows: int, output: Path | None, force: bool) -> None:
-    """Save a table where one is asked for, and say so."""
-    if output is not None:
+    """Save a table where one is asked for, or write the page of what it shows, and say so."""
+    if is_page(output):
+        keep_result(found, output, force)
+    elif output is not None:
         say(f"saved {rows} rows as {found.save(output, force=force)}")
+
+
+def is_page(output: Path | None) -> bool:
+    """Whether a page is asked for, by the ending."""
+    return output is not None and output.suffix.lower() == ".html"
 
 
 def keep_result(found: Any, output: Path | None, force: bool) -> None:
     """Save a result where one is asked for, or write its page, by the ending, and say so."""
-    if output is None:
-        return
-    if output.suffix.lower() == ".html":
+    if is_page(output):
         il.report(found, path=output, force=force)
         say(f"wrote {output}")
-    else:
+    elif output is not None:
         say(f"saved {found.save(output, force=force)}")
 
 
@@ -43,9 +48,8 @@ def draw(found: Study | Runs, output: Path | None, drawing: Path | None, force: 
     try:
         il.plot(found, drawing, force=force)
     except Exception as error:
-        table = output or _free(drawing.with_suffix(".csv"))
-        if output is None:
-            found.save(table)
+        kept = output is not None and not is_page(output)
+        table = output if kept else found.save(_free(drawing.with_suffix(".csv")))
         text = f"no figure: {sentence(error)}; the table is kept as {table}"
         raise Refused(text) from error
     say(f"drew {drawing}")

@@ -31,8 +31,7 @@ def explore(
         ),
     ] = None,
 ) -> None:
-    """Serve a page on this machine: plans, exact risks and formats that change as one moves what
-    they depend on.
+    """Serve a page on this machine: plans, exact risks and formats that follow what one moves.
 
     Every number is of the functions behind these commands, and the page shows the line that gives
     it again. A link holds what was asked. The page asks nothing of the network. Ctrl-C ends it.

@@ -14,12 +14,12 @@ import isoloss as il
 from isoloss.cli.arguments import (
     FIGURES,
     SAMPLING,
-    TABLES,
+    TABLES_OR_PAGES,
     AsJson,
     AsScales,
     DescentLists,
     Force,
-    KeptTable,
+    KeptTableOrPage,
     ProblemLists,
     ReadingLists,
     SamplingLists,
@@ -85,7 +85,7 @@ def simulate(
             show_default=False,
         ),
     ] = None,
-    output: KeptTable = None,
+    output: KeptTableOrPage = None,
     drawing: Annotated[Path | None, drawn("it")] = None,
     force: Force = False,
     as_json: AsJson = False,
@@ -100,7 +100,7 @@ def simulate(
             raise Refused(f"--study list shows the studies and takes no {flag(others[0])}")
         list_studies()
         return
-    check_target(output, TABLES, force)
+    check_target(output, TABLES_OR_PAGES, force)
     check_target(drawing, FIGURES, force)
     if study is not None:
         run_study(study, settings, output, drawing, force, as_json)

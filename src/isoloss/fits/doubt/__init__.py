@@ -54,6 +54,7 @@ from isoloss.fits.doubt.repetition import (
     warnings_at,
 )
 from isoloss.fits.doubt.resampling import Resample, check_resample
+from isoloss.fits.doubt.shares import share_of
 from isoloss.fits.doubt.uncertainty import Draws, resample
 
 # fmt: off
@@ -65,8 +66,8 @@ __all__ = [
     "likelihood_scale", "log_errors", "loss_draws", "loss_in_words", "most_epochs", "noise",
     "not_defined", "not_far", "nothing", "of_rows", "outside_runs", "placed", "points",
     "prediction_of_law", "profile_of_constant", "profile_of_loss", "repeating",
-    "repeating_where_able", "repetition_warnings", "resample", "share_in_words", "split_compute",
-    "summarise", "too_many_epochs", "untold", "views_at", "warnings_at", "waves", "where_told",
-    "with_discrepancy",
+    "repeating_where_able", "repetition_warnings", "resample", "share_in_words", "share_of",
+    "split_compute", "summarise", "too_many_epochs", "untold", "views_at", "warnings_at", "waves",
+    "where_told", "with_discrepancy",
 ]
 # fmt: on

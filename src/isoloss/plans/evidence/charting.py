@@ -38,11 +38,13 @@ AROUND, WIDEST = (1 / 30, 12.0), (1 / 1000, 100.0)
 TOKENS_PER_PARAM = (1.0, 1e5)
 
 
-def charts_of(question: Question, choices: Sequence[Choice], level: float) -> Charts:
-    """The charts of a plan whose choices are given, best first."""
+def charts_of(
+    question: Question, choices: Sequence[Choice], surface: Surface, frontier: Frontier | None
+) -> Charts:
+    """The charts of a plan whose choices are given, best first, some of them made already."""
     return Charts(
-        surface_of(question, choices),
-        frontier_of(question, choices, level),
+        surface,
+        frontier,
         _serving(question, _seen(question, choices)),
         _regions(question),
         *_runs(question),

@@ -24,8 +24,10 @@ def score_figure(found: Score) -> Figure:
     """Seen against predicted with intervals, and the calibration over all levels."""
     points = found.points
     share, error = found.coverage
+    count = len(found.forecasts)
+    forecasts = "a forecast" if count == 1 else f"{count} forecasts"
     caption = (
-        f"{len(points)} points of {len(found.forecasts)} forecasts; bars: "
+        f"{len(points)} points of {forecasts}; bars: "
         f"{percent(found.level)} intervals, {100 * share:.0f}% (standard error "
         f"{100 * error:.0f}%) hold what was seen. Right: share of the points that came out "
         "below a predicted quantile; the diagonal is calibrated."
@@ -54,13 +56,18 @@ def _seen(axes: Axes, points: list[ScoredPoint], unit: str) -> None:
             [each.seen], [each.middle], bars, color=HIT if inside else MISS,
             marker="o" if inside else "X", markersize=3.0, linewidth=0.0, elinewidth=0.7,
         )  # fmt: skip
-    values = np.array([v for p in points for v in (p.seen, p.middle)])
-    pad = 0.05 * max(float(np.ptp(values)), 1e-3)
-    low, high = float(values.min()) - pad, float(values.max()) + pad
-    axes.plot([low, high], [low, high], color=FAINT, linewidth=0.8, zorder=1)
-    axes.set(xlim=(low, high), ylim=(low, high), xlabel=f"seen ({unit})", ylabel="predicted")
+    low, high = _padded([p.seen for p in points])
+    least, most = _padded([v for p in points for v in (p.low, p.middle, p.high, p.seen)])
+    axes.plot([least, most], [least, most], color=FAINT, linewidth=0.8, zorder=1)
+    axes.set(xlim=(low, high), ylim=(least, most), xlabel=f"seen ({unit})", ylabel="predicted")
     fixed(axes.xaxis, linear_ticks(low, high, 5))
-    fixed(axes.yaxis, linear_ticks(low, high, 5))
+    fixed(axes.yaxis, linear_ticks(least, most, 5))
+
+
+def _padded(values: list[float]) -> tuple[float, float]:
+    """The ends of an axis that shows all values, intervals whole."""
+    pad = 0.05 * max(float(np.ptp(values)), 1e-3)
+    return min(values) - pad, max(values) + pad
 
 
 def _calibration(axes: Axes, points: list[ScoredPoint]) -> None:

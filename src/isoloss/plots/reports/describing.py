@@ -9,15 +9,19 @@ from typing import Any, Protocol, runtime_checkable
 from isoloss.files import FileOrigin
 from isoloss.fits import Comparison, Fit, Section, law_sections
 from isoloss.laws import Law
+from isoloss.linear import Study
 from isoloss.plans import Plan
 from isoloss.plots.figure import Figure
 from isoloss.plots.plotting import Illustrated, figures_of, plot
 from isoloss.plots.problems import PlotError
 from isoloss.plots.reports.inlining import hover_of, inline, series_of, tables_of
 from isoloss.runs import Runs, metric_of
+from isoloss.scores import Arena
 
 #: Lines of a first section that stand in the opening of a page.
 MOST_LINES = 2
+#: Where a value keeps neither seeds nor hashes of the tables behind it.
+NO_FACTS = "hashes of its tables and seeds: not kept with it"
 
 
 @runtime_checkable
@@ -78,7 +82,7 @@ def part_of(value: object, origin: FileOrigin, place: int) -> Part:
             pictures.append(_picture(drawn, f"{kind}: {name}", f"{place}-{k}"))
         else:
             without.append(f"No picture of {name}: {drawn}")
-    facts = (*_file(origin), *_facts(value))
+    facts = (*_file(origin), *(tuple(_facts(value)) or (NO_FACTS,)))
     opening = _opening(value, sections)
     return Part(kind, origin, opening, sections, tuple(pictures), tuple(without), facts)
 
@@ -92,7 +96,7 @@ def _kind(value: object) -> str:
 
 def has_report(value: object) -> bool:
     """Whether a page can be made of a value."""
-    return isinstance(value, Law | Runs | Told)
+    return isinstance(value, Law | Runs | Study | Told)
 
 
 def sections_of(value: object) -> tuple[Section, ...]:
@@ -102,13 +106,15 @@ def sections_of(value: object) -> tuple[Section, ...]:
             return tuple(law_sections(value))
         case Runs():
             return _of_runs(value)
+        case Study():
+            return _of_study(value)
         case Told():
             return tuple(value.sections())
         case _:
             raise PlotError(
                 f"no report of a {type(value).__name__}; accepted are results of the verbs "
-                "(plans, fits, comparisons, gaps, forecasts, scores, payoffs, claims), laws and "
-                "tables of runs"
+                "(plans, fits, comparisons, gaps, forecasts, scores, payoffs, claims), laws, "
+                "studies and tables of runs"
             )
 
 
@@ -118,6 +124,16 @@ def _of_runs(runs: Runs) -> tuple[Section, ...]:
     units = dict.fromkeys(metric_of(str(name)).per_run for name in runs.usable["metric"])
     table = Section("Runs", (count, *units))
     return (table, Section("Provenance", (), ("", ""), tuple(rows))) if rows else (table,)
+
+
+def _of_study(study: Study) -> tuple[Section, ...]:
+    rows = [tuple(map(_cell, row)) for row in study.table.iter_rows()]
+    answer = Section(study.title, tuple(filter(None, (*study.answer, study.setting))))
+    return answer, Section("Its table", (), tuple(study.table.columns), tuple(rows))
+
+
+def _cell(value: object) -> str:
+    return "-" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _opening(value: object, sections: Sequence[Section]) -> tuple[str, ...]:
@@ -168,3 +184,11 @@ def _facts(value: Any) -> Iterator[str]:
                 yield from _facts(entry.fit)
         case Runs():
             yield f"table {value.hash}"
+        case Plan() if value.question is not None:
+            for each in value.question.members:
+                yield from _facts(each.fit or each.law)
+        case Law():
+            yield f"{value.name}: a law without replicates, of no seed"
+        case Arena():
+            yield from (f"{name}: table {found}" for name, found in value.hashes)
+            yield f"fitted by isoloss {value.version}"

@@ -23,7 +23,7 @@ class Document:
     title
         Its title.
     opening
-        Its first lines: the recommendation, or why it is withheld.
+        The first line of each of its values: of a plan the recommendation, or why it is withheld.
     html
         The whole page.
     """

@@ -4,7 +4,7 @@ for readers who have no Python.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +74,7 @@ def report(
     html = pages.get_template(TEMPLATE).render(
         title=title, style=STYLE, parts=parts, versions=versions(), commands=list(commands)
     )
-    found = Document(title, tuple(_openings(part.opening for part in parts)), html)
+    found = Document(title, tuple(part.opening[0] for part in parts), html)
     if path is not None:
         found.save(path, force)
     return found
@@ -85,10 +85,6 @@ def _read(value: Any, origin: FileOrigin) -> tuple[Any, FileOrigin]:
     if isinstance(value, str | Path):
         return load(value), origin_of(value)
     return value, origin
-
-
-def _openings(found: Iterable[tuple[str, ...]]) -> Iterable[str]:
-    return (opening[0] for opening in found)
 
 
 def _environment() -> Environment:

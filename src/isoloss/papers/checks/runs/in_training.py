@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from isoloss.fits import Fit
+from isoloss.fits import Fit, share_of
 from isoloss.laws import as_inputs, preset
 from isoloss.linear import Study
 from isoloss.papers.checking import check
@@ -205,9 +205,8 @@ def diverged_share(
     for name, precisions in sets.items():
         status = runs.where(precision=list(precisions), parent=None)["status"]
         count, diverged = len(status), int(np.sum(status == "diverged"))
-        share = (diverged + 2) / (count + 4)
-        error = float(np.sqrt(share * (1 - share) / (count + 4)))
-        ours[f"share that diverged, {name}"] = Ours(diverged / count, error)
+        share, error = share_of(diverged, count)
+        ours[f"share that diverged, {name}"] = Ours(share, error)
         said.append(f"{name}: {diverged} of {count}")
     return Finding(
         ours=ours, says=f"Runs that diverged: {'; '.join(said)}.", rests_on=(rests(runs, table),)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from isoloss.fits import Fit
+from isoloss.fits import Fit, share_of
 from isoloss.laws import preset
 from isoloss.linear import Study
 from isoloss.papers.checking import check
@@ -233,10 +233,9 @@ def predicted_best_of_pairs(laboratory: Laboratory, table: str, within: float) -
         ]
         right += (said[0] < said[1]) == (one["loss"] < two["loss"])
         count += 1
-    share = (right + 2) / (count + 4)
-    error = float(np.sqrt(share * (1 - share) / (count + 4)))
+    named, error = share_of(right, count)
     return Finding(
-        ours={"share of pairs named rightly": Ours(right / count, error)},
+        ours={"share of pairs named rightly": Ours(named, error)},
         says=f"{right} of {count} pairs within {within:.0%} of equal cost were named rightly.",
         rests_on=(rests(runs, table), "fits of N_eff without the cells of each pair"),
     )
