@@ -22,7 +22,7 @@ WHAT: dict[Target, str] = {"loss": "log losses", "gap": "log gaps"}
 
 def main(name: str = "") -> None:
     """Enter everything, and report."""
-    tables, left_out = (on_trial(name, read(name)), {}) if name else known_tables()
+    tables, left_out = on_trial(name, read(name)) if name else known_tables()
     for other, why in left_out.items():
         print(f"Left out {other}: {why}.\n")
     processor, wall = time.process_time(), time.perf_counter()
@@ -33,20 +33,21 @@ def main(name: str = "") -> None:
 def report(found: Arena, processor: float, wall: float) -> None:
     """Who stands first, and the time."""
     contests = dict.fromkeys((e.table, e.protocol, e.target) for e in found.entrants)
-    told = [found.contest(*each) for each in contests]
     print(
-        f"{len(told)} contests, {sum(not e.why for e in found.entrants)} of {len(found.entrants)} "
-        f"entrants predict: {processor:.0f} s of processor, {wall:.0f} s on the wall.\n"
+        f"{len(contests)} contests, {sum(not e.why for e in found.entrants)} of "
+        f"{len(found.entrants)} entrants predict: {processor:.0f} s of processor, {wall:.0f} s on "
+        "the wall.\n"
     )
     for target, what in WHAT.items():
-        mine = [each for each in told if each[0].target == target and not each[0].why]
+        mine = [found.beside(*each) for each in contests if each[2] == target]
+        mine = [each for each in mine if each]
         if not mine:
             continue
         head = ["to predict", "of", "held out", f"smallest error of {what}",
                 "beside it, within one standard error", AVERAGE, "best baseline"]  # fmt: skip
-        print(table(head, [list(_row(each)) for each in mine]), "\n")
+        print(table(head, [list(_row(found, each)) for each in mine]), "\n")
         kinds = Counter(each[0].kind for each in mine)
-        near = Counter(e.name for each in mine for e in _near(each))
+        near = Counter(e.name for each in mine for e in each)
         most = ", ".join(f"{name} {count}" for name, count in near.most_common(5))
         print(
             f"Of {len(mine)} contests a law stands first in {kinds['law']}, the average in "
@@ -55,8 +56,9 @@ def report(found: Arena, processor: float, wall: float) -> None:
         )
 
 
-def _row(contest: list[Entrant]) -> Iterator[str]:
-    best, *others = _near(contest)
+def _row(found: Arena, near: list[Entrant]) -> Iterator[str]:
+    best, *others = near
+    contest = found.contest(best.table, best.protocol, best.target)
     yield from (best.protocol, best.table, f"{best.runs} of rule {best.rule}", _said(best))
     yield ", ".join(e.name for e in others) or "none"
     for kind in ("average", "baseline"):
@@ -66,13 +68,6 @@ def _row(contest: list[Entrant]) -> Iterator[str]:
             if first is None
             else f"{first.name if kind == 'baseline' else ''} " + _error(first)
         )
-
-
-def _near(contest: list[Entrant]) -> list[Entrant]:
-    """The best, and those within one standard error of it."""
-    best = contest[0]
-    reach = best.error + (best.error_se if best.error_se == best.error_se else 0.0)
-    return [best, *(e for e in contest[1:] if not e.why and e.error <= reach)]
 
 
 def _said(each: Entrant) -> str:

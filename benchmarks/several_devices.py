@@ -36,6 +36,8 @@ from isoloss.lm.training import Job, Parallel, Trainer, batch_of, finished
 from isoloss.runs import Store
 
 SIZE, STEPS, SEEDS = "8k", 200, 3
+#: Seeds on one process, by which the order of sums is told from the seed.
+MANY = 16
 PRECISIONS, KINDS = ("fp", "w4 a4 kv4"), ("ddp", "fsdp")
 #: Losses nearer than that are alike.
 WITHIN = 1e-5
@@ -52,6 +54,8 @@ def main() -> None:
         rows = json.loads(out.read_text("utf-8"))
         print(f"### Two processes and one: {SIZE} params, {STEPS} steps, {SEEDS} seeds\n")
         print(_alike(rows), "\n")
+        print(f"### The order of sums and the seed, {SIZE} params, {STEPS} steps, {MANY} seeds\n")
+        print(_orders(), "\n")
         print(f"### Killed and taken up, {SIZE} params, {STEPS} steps\n")
         print(_killed(Path(folder)))
 
@@ -184,6 +188,38 @@ def _alike(rows: Sequence[dict[str, Any]]) -> str:
         f"weights, activations, keys and values.\n\n{table(head, lines)}\n\nRoot mean squares of "
         f"differences of validation losses, float32, {SEEDS} seeds:\n\n{table(ends_head, spread)}"
     )
+
+
+def _orders() -> str:
+    """How far the order of sums and the seed move the end of a run, on one process."""
+    torch.set_default_dtype(torch.float32)
+    lines = []
+    for precision in PRECISIONS:
+        ends = np.array([_ends(precision, seed) for seed in range(MANY)])
+        squares = (ends[:, 1] - ends[:, 0]) ** 2
+        by_order = float(np.sqrt(squares.mean()))
+        by_seed = float(np.sqrt(2) * ends[:, 0].std(ddof=1))
+        errors = (
+            float(squares.std(ddof=1)) / np.sqrt(MANY) / (2 * by_order),
+            by_seed / np.sqrt(2 * (MANY - 1)),
+        )
+        told = (f"{v:.1e} (se {e:.1e})" for v, e in zip((by_order, by_seed), errors, strict=True))
+        lines.append([precision, *told])
+    return (
+        "Root mean squares of differences of validation losses, float32, one process.\n\n"
+        + table(["precision", "reversed less one", "seed less seed"], lines)
+    )
+
+
+def _ends(precision: str, seed: int) -> list[float]:
+    """Validation losses of a run, and of one with the sequences of its batches in reverse."""
+    job = replace(_job("ddp", precision, seed), parallel=None)
+    found = []
+    for kind in (Trainer, Reversed):
+        trainer = kind(job)
+        trainer.advance(STEPS, STEPS, RECIPE)
+        found.append(finished(trainer.ended()[0], job).evaluation.loss)
+    return found
 
 
 def _said(rows: Sequence[dict[str, Any]]) -> list[str]:

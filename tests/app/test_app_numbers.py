@@ -3,12 +3,14 @@
 import json
 import shlex
 from collections.abc import Callable
+from importlib.resources import files
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 import isoloss as il
+from isoloss.app.plan_tab import BOX
 from isoloss.cli import app
 
 Ask = Callable[..., dict[str, Any]]
@@ -51,7 +53,18 @@ def test_the_lines_of_a_plan_give_its_numbers(given: dict[str, str], ask: Ask) -
         other = [nan_for_none(each[name]) for each in shell["choices"]]
         assert shown == pytest.approx(other, nan_ok=True)
     assert [c.precision for c in plan.choices] == [c["precision"] for c in told["choices"]]
-    assert told["recommendation"] == list(plan.recommendation)
+    said = [each.replace(il.plans.OVERRIDE, BOX) for each in plan.recommendation]
+    assert told["recommendation"] == said
+
+
+def test_a_withheld_plan_names_the_box_of_the_page(ask: Ask) -> None:
+    (said,) = ask("plan", laws="kumar2024", train="1e26")["recommendation"]
+    assert said.startswith("recommendation withheld: ")
+    assert said.endswith("; 'recommend outside the runs' overrides")
+    assert "--" not in said
+    page = (files("isoloss.app") / "page.html.jinja").read_text("utf-8")
+    _, label, _ = BOX.split("'")
+    assert f">{label}</label>" in page
 
 
 def test_the_map_is_that_of_the_plan(ask: Ask) -> None:

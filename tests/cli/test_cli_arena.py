@@ -24,7 +24,7 @@ def test_two_laws_on_a_table(shell, table: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("hoffmann2022",), "error: 'hoffmann2022' has no dozen runs that were rounded in"),
+        (("hoffmann2022",), "error: no law can be tried on 'hoffmann2022': its runs are of one"),
         (("quest2025", "--protocol", "x"), "error: unknown protocol 'x'"),
         (("quest2025", "--law", "x"), "error: unknown law 'x'"),
         (

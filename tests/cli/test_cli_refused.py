@@ -44,6 +44,10 @@ REFUSED = {
         "runs differ in source (mine, other), so one base cannot hold for all; fit them with "
         "--per source, ",
     ),
+    "mixed sources, where no base is fitted": (
+        ["gaps", "{two_sources}"],
+        "so one base cannot hold for all; select some with --where source=...\n",
+    ),
     "--where without value": (
         ["runs", "{table}", "--where", "source"],
         "error: cannot read --where 'source'; write it like source=mine, precision=bf16,w4 or "

@@ -125,6 +125,7 @@ def test_a_plan_outside_the_runs_is_withheld_until_asked() -> None:
     assert found.best is None
     assert "outside the runs of kumar2024" in found.withheld
     assert "recommendation withheld: " in str(found)
+    assert str(found).count("; extrapolate=True (isoloss plan --extrapolate) overrides") == 1
     inside = plan("kumar2024", Budget("1e18 flop"), "linear-bits", precision=TIED)
     assert inside.best.precision == "int7"
     assert "169M params" in str(inside)

@@ -244,3 +244,18 @@ def test_notebook_tables_are_escaped(few):
     assert "&lt;b&gt;" in page
     assert page.count("<table>") == page.count("</table>") == 2
     assert page.count("<tr>") > 4
+
+
+def test_a_slice_is_a_table_of_those_rows(few):
+    rows = few.usable
+    assert list(few[1:3]) == list(rows)[1:3]
+    assert list(rows[::-1]) == list(rows)[::-1]
+    none = few[:0]
+    assert (len(none), none.columns, none.provenance) == (0, few.columns, few.provenance)
+    assert "0" in str(none)
+
+
+@pytest.mark.parametrize("index", [0, None, (1, 2)])
+def test_what_is_no_column_and_no_slice_is_refused(few, index):
+    with pytest.raises(RunsError, match=r"is no column; give the name of one, a slice as runs\["):
+        few[index]

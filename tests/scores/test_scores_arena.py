@@ -1,6 +1,8 @@
 """The arena: a right law wins, own laws enter, baselines and errors against sums by hand."""
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +12,14 @@ import pytest
 from isoloss.fits import FitError, as_sample, fit, mean_gaps, split, trial
 from isoloss.laws import LAWS, gap_law, preset, register
 from isoloss.plots import plot
+from isoloss.plots.panels.arena_panel import MOST
 from isoloss.runs import Runs
 from isoloss.scores import (
     BASELINES,
     GAP_BASELINES,
     PROTOCOLS,
     Arena,
+    Entrant,
     ScoreError,
     Told,
     arena,
@@ -159,6 +163,16 @@ def test_it_comes_back_equal_and_is_drawn(found: Arena, tmp_path: Path) -> None:
     assert sum(line.get_marker() in ("o", "D", "s") for line in axes.lines) == told
 
 
+def test_contests_that_are_not_drawn_are_said(found: Arena) -> None:
+    first = found.entrants[0]
+    many = replace(found, entrants=tuple(
+        replace(first, table=f"t{k}", target=target)
+        for target, count in (("loss", MOST + 2), ("gap", 3)) for k in range(count)
+    ))  # fmt: skip
+    assert f"Of {MOST + 2} contests by loss the first {MOST} are drawn." in plot(many).caption
+    assert "are drawn" not in plot(found).caption
+
+
 def test_runs_that_laws_are_tried_on() -> None:
     frame = table().frame().with_columns(schedule=pl.lit("wsd"))
     after = frame.head(3).with_columns(precision=pl.lit("bf16 -> w4"))
@@ -192,8 +206,60 @@ def test_protocols_that_hold_out_the_same_runs_are_one_contest() -> None:
         targets=["loss"],
     )
     assert {e.protocol for e in found.entrants} == {"largest size"}
-    assert found.same == ("line: longest run holds out the runs of largest size",)
-    assert found.same[0] in str(found)
+    assert found.left_out == ("losses of line: longest run holds out the runs of largest size",)
+    assert found.left_out[0] in str(found)
+
+
+def test_laws_that_were_named_and_do_not_enter_are_said() -> None:
+    found = arena(
+        {"mine": table()}, ["chinchilla", "error2026", "epoch2024"], ["largest size"],
+        targets=["loss"],
+    )  # fmt: skip
+    assert {e.name for e in found.entrants if e.kind == "law"} == {"chinchilla"}
+    assert found.left_out == (
+        "losses: laws of gaps alone do not enter: error2026",
+        "losses: laws that are fitted alike enter once: epoch2024 as chinchilla",
+    )
+
+
+def test_beside_the_best_stand_those_within_its_error() -> None:
+    errors = {"a": 0.10, "b": 0.13, "c": 0.1301, "d": 0.02}
+    shown = [
+        Entrant("mine", "x", "rule", name, "law", 3, 3, error, 0.03, 0.0, 0.9,
+                "mute" if name == "d" else "")
+        for name, error in errors.items()
+    ]  # fmt: skip
+    found = Arena(tuple(shown), "now", "1", ())
+    assert [e.name for e in found.beside("mine", "x")] == ["a", "b"]
+    assert found.beside("mine", "y") == []
+    alone = Arena((replace(shown[0], error_se=math.nan), shown[1]), "now", "1", ())
+    assert [e.name for e in alone.beside("mine", "x")] == ["a"]
+
+
+def test_tables_and_protocols_that_are_on_no_trial_are_said() -> None:
+    whole, alone = gapped(), gapped().where(pl.col("precision") != "bf16")
+    few = gapped().where(pl.col("params") < 3e7).where(pl.col("tokens") < 3e9)
+    tables = {"whole": whole, "alone": alone, "few": few, "gaps": mean_gaps(whole)}
+    found = arena(tables, ["dremov2025"], ["largest size"])
+    assert {(e.target, e.table) for e in found.entrants} == {
+        ("loss", "whole"), ("loss", "alone"), ("gap", "whole"), ("gap", "gaps")
+    }  # fmt: skip
+    said = dict(each.split(": ", 1) for each in found.left_out)
+    assert said["losses of gaps"] == "it is a table of gaps"
+    assert said["losses of few"] == "no such runs for largest size"
+    assert said["gaps of few"] == "6 are told from zero; it takes 12"
+    assert said["gaps of alone"].startswith("no run has a partner at full precision")
+
+
+def test_a_law_that_is_silent_for_two_reasons_says_both() -> None:
+    shown = [
+        Entrant("mine", protocol, "rule", "law", "law", 3, 3, *4 * [math.nan], why)
+        for protocol, why in (("a", "no bits"), ("b", "no tokens"), ("c", "no bits"))
+    ]
+    (silent,) = Arena(tuple(shown), "now", "1", ()).sections()[-1:]
+    assert silent.rows == (
+        ("law", "mine, losses", "a, c", "no bits"), ("law", "mine, losses", "b", "no tokens")
+    )  # fmt: skip
 
 
 def test_the_average_is_of_laws_that_fit_and_holds_their_spread() -> None:
@@ -301,11 +367,11 @@ def test_a_law_without_gaps_says_so() -> None:
 
 
 def test_laws_of_gaps_that_are_fitted_alike_enter_once() -> None:
-    names = [law.name for law in _of_target(list(LAWS.values()), "gap")]
+    names = [law.name for law in _of_target(list(LAWS.values()), "gap")[0]]
     assert {"gap of chinchilla", "gap of error", "error2026"} <= {*names}
     assert not {"gap of epoch2024", "gap of chinchilla_tied"} & {*names}  # neither has any
     assert not {"error2026", "error_trained2026"} & {
-        law.name for law in _of_target(list(LAWS.values()), "loss")
+        law.name for law in _of_target(list(LAWS.values()), "loss")[0]
     }
 
 
@@ -313,14 +379,56 @@ def test_rows_rounded_after_training_are_on_trial() -> None:
     frame = gapped().frame()
     served = pl.col("precision").replace({p: f"bf16 -> {p}" for p in ("w4", "w3", "w2")})
     after = frame.with_columns(precision=served)
-    alone = on_trial("mine", Runs.from_frame(after))
+    alone, _ = on_trial("mine", Runs.from_frame(after))
     assert [*alone] == ["mine"]
     assert len(alone["mine"]) == len(frame)
-    both = on_trial("mine", Runs.from_frame(pl.concat([frame, after]).unique()))
+    both, left_out = on_trial("mine", Runs.from_frame(pl.concat([frame, after]).unique()))
     assert [*both] == ["mine", "mine after training"]
+    assert left_out == {}
     assert not any("->" in each for each in both["mine"]["precision"])
     assert all("->" in each for each in both["mine after training"].usable["precision"])
-    assert on_trial("mine", table().where(precision="bf16")) == {}
+
+
+WIDE = ["bf16", "fp", "fp32", "fp16"]
+
+
+@pytest.mark.parametrize(
+    ("precisions", "rows", "why"),
+    [
+        (["bf16"], 40, "its runs are of one precision"),
+        (WIDE, 40, "none of its runs has fewer than 16 bits"),
+        (["w4", "bf16"], 5, "10 runs have precisions that laws read and one schedule; it takes 12"),
+        (["w.layers.3:int4", "k4"], 40, "it has no such runs"),
+    ],
+)
+def test_why_no_law_can_be_tried_on_a_table(precisions: list[str], rows: int, why: str) -> None:
+    frame = table().frame().head(rows)
+    mine = [frame.with_columns(precision=pl.lit(each)) for each in precisions]
+    found, left_out = on_trial("mine", Runs.from_frame(pl.concat(mine)))
+    assert found == {}
+    assert left_out["mine"].startswith(why)
+
+
+@pytest.mark.parametrize("wide", WIDE)
+def test_every_reference_is_one(wide: str) -> None:
+    frame = gapped().frame()
+    served = {p: f"{wide} -> {p}" for p in ("w4", "w3", "w2")} | {"bf16": wide}
+    found, _ = on_trial(
+        "mine", Runs.from_frame(frame.with_columns(pl.col("precision").replace(served)))
+    )
+    assert len(found["mine"]) == len(frame)
+
+
+def test_rows_after_training_that_are_too_few_are_said() -> None:
+    frame = gapped().frame()
+    after = frame.filter(pl.col("precision") == "w4").head(2)
+    after = after.with_columns(precision=pl.lit("bf16 -> w4"))
+    few = frame.with_columns(schedule=pl.lit("wsd")).filter(pl.col("precision") != "bf16")
+    after = after.with_columns(schedule=pl.lit("wsd"))
+    base = after.with_columns(precision=pl.lit("bf16"))
+    found, left_out = on_trial("mine", Runs.from_frame(pl.concat([few, base, after])))
+    assert [*found] == ["mine"]
+    assert left_out["mine after training"].startswith("4 runs have precisions that laws read and")
 
 
 def test_gaps_of_weights_alone_are_a_contest_of_their_own() -> None:
@@ -341,3 +449,25 @@ def test_a_law_of_too_many_constants_is_not_tried(monkeypatch: pytest.MonkeyPatc
     said = entrants.of_law(preset("frantar2025"), sample, rows)  # five and one a precision
     assert said == "law 'frantar2025' has 8 constants; up to 7 are tried"
     assert isinstance(entrants.of_law(preset("chinchilla"), sample, rows), Told)
+
+
+def test_the_page_shows_what_the_benchmark_wrote() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    names = {"plane": "plane in logarithms", "mean gaps": "chinchilla and mean gaps",
+             "the average": "average of laws"}  # fmt: skip
+    measured, shown = (
+        [[cell.strip() for cell in line.strip("| \n").split("|")] for line in text.splitlines()
+         if line.startswith("| ") and "%" in line]
+        for text in (
+            (docs / "results" / "scores.md").read_text("utf-8").split("<!-- arena -->")[1],
+            (docs / "arena.md").read_text("utf-8"),
+        )
+    )  # fmt: skip
+    known = {
+        (row[1], row[2].split(" ")[0], row[3].removeprefix("gap of ").replace(" +- ", " (") + ")")
+        for row in measured
+    }
+    assert len(shown) == 26
+    for row in shown:
+        name, error, doubt = row[3].rsplit(" ", 2)
+        assert (row[1], row[2], f"{names.get(name, name)} {error} {doubt}") in known

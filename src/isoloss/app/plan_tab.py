@@ -13,6 +13,8 @@ from isoloss.app.lines import Code, Lines, budget_call, call, command, one_or_ma
 
 #: Plans that are kept for the other pictures of the same question.
 KEPT = 16
+#: What the page has in place of an option.
+BOX = "'recommend outside the runs' overrides"
 #: What a plan is not asked: where one is.
 HERE, USUAL = ("params", "tokens", "rounded", "bits"), told(PlanAsked())
 
@@ -56,7 +58,9 @@ class PlanTab:
         """The choices with their intervals, the recommendation or why it is withheld, warnings."""
         found = self._planned(_of_plan(asked))
         return {
-            "recommendation": found.recommendation,
+            "recommendation": [
+                each.replace(il.plans.OVERRIDE, BOX) for each in found.recommendation
+            ],
             "is_recommended": found.best is not None,
             "metric": found.metric,
             "level": found.level,

@@ -160,7 +160,12 @@ def excluded_by_reason(runs: Runs) -> dict[str, int]:
     return reasons
 
 
-def as_sample(runs: Sample | Runs | Any, per: str | None = None, unread: bool = False) -> Sample:
+def as_sample(
+    runs: Sample | Runs | Any,
+    per: str | None = None,
+    unread: bool = False,
+    takes_per: bool = True,
+) -> Sample:
     """The usable rows of a table, ready to be fitted.
 
     Parameters
@@ -171,6 +176,8 @@ def as_sample(runs: Sample | Runs | Any, per: str | None = None, unread: bool = 
         A column with a base of its own for each value.
     unread
         Whether no law will be asked about the sample: pairs of runs are taken from it alone.
+    takes_per
+        Whether the caller takes ``per`` itself, so that it can be advised.
 
     Returns
     -------
@@ -192,7 +199,7 @@ def as_sample(runs: Sample | Runs | Any, per: str | None = None, unread: bool = 
         )
     labels = _labels(usable, per)
     for column in POOLED:
-        _check_pooled(usable, column, labels, per)
+        _check_pooled(usable, column, labels, per, takes_per)
     x = as_inputs(
         usable["params"],
         usable["tokens"],
@@ -235,7 +242,9 @@ def _labels(runs: Runs, per: str | None) -> list[str] | None:
     return [str(v) for v in values]
 
 
-def _check_pooled(runs: Runs, column: str, labels: list[str] | None, per: str | None) -> None:
+def _check_pooled(
+    runs: Runs, column: str, labels: list[str] | None, per: str | None, takes_per: bool
+) -> None:
     values = _texts(runs, column)
     if values is None:
         return
@@ -246,10 +255,10 @@ def _check_pooled(runs: Runs, column: str, labels: list[str] | None, per: str | 
         if len(found) > 1:
             inside = f" within {per} {label!r}" if per else ""
             listed = ", ".join(sorted(found))
+            bases = f"fit them with per={column!r}, a base for each, or " if takes_per else ""
             raise FitError(
-                f"runs differ in {column}{inside} ({listed}), so one base cannot hold for all; fit "
-                f"them with per={column!r}, a base for each, or select some with "
-                f"where({column}=...)"
+                f"runs differ in {column}{inside} ({listed}), so one base cannot hold for all; "
+                f"{bases}select some with where({column}=...)"
             )
 
 

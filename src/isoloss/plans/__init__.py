@@ -67,7 +67,7 @@ from isoloss.plans.paying import (
     pays,
 )
 from isoloss.plans.planning import plan
-from isoloss.plans.problems import PlanError
+from isoloss.plans.problems import OVERRIDE, PlanError
 from isoloss.plans.real_bits import RealBits, best_bits
 from isoloss.plans.result import Plan
 from isoloss.plans.saving import load
@@ -76,14 +76,14 @@ from isoloss.plans.serve import ServingChoice, ServingPlan, rank_serving
 
 # fmt: off
 __all__ = [
-    "BASE_LAWS", "MACHINES", "MFU", "RUNS", "SPEEDUPS", "BreakEven", "Budget", "BudgetLike",
-    "Charts", "Choice", "Curve", "Disagreement", "FirstRuns", "Frontier", "Hardware",
+    "BASE_LAWS", "MACHINES", "MFU", "OVERRIDE", "RUNS", "SPEEDUPS", "BreakEven", "Budget",
+    "BudgetLike", "Charts", "Choice", "Curve", "Disagreement", "FirstRuns", "Frontier", "Hardware",
     "Indifference", "LawAnswer", "LawBreakEven", "LawLike", "LawMargin", "LawPlan", "LawSays",
     "LawsLike", "NextRun", "NextRuns", "Payoff", "Payoffs", "Plan", "PlanError", "PublishedRun",
     "PublishedSpeedup", "Range", "Rate", "Reading", "RealBits", "Regret", "Rival", "Served",
     "Serving", "ServingChoice", "ServingPlan", "Spelling", "Surface", "Terms", "TrainingMemory",
     "TrainingRule", "Width", "as_budget", "as_machine", "best_bits", "critical_tokens",
     "decoder_of", "first_runs", "gaps_by_law", "load", "machine_of", "measured", "next_runs",
-    "pays", "plan", "plans_by_law", "rank_serving", "rate_of", "register_machine",
-    "register_run", "register_speedup", "training_memory",
+    "pays", "plan", "plans_by_law", "rank_serving", "rate_of", "register_machine", "register_run",
+    "register_speedup", "training_memory",
 ]

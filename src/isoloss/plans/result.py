@@ -46,7 +46,7 @@ from isoloss.plans.evidence import (
     throughput_of,
     unranked,
 )
-from isoloss.plans.problems import PlanError
+from isoloss.plans.problems import OVERRIDE, PlanError
 from isoloss.runs import compact
 
 
@@ -276,7 +276,7 @@ class Plan:
         first, best = self.choices[0], self.best
         if best is None:
             apart = (f"no one size: {self.apart}",) if self.apart else ()
-            over = "" if self.apart else "; extrapolate=True (--extrapolate) overrides"
+            over = "" if self.apart else f"; {OVERRIDE}"
             withheld = (f"recommendation withheld: {self.withheld}{over}",) if self.withheld else ()
             return (*apart, *withheld)
         sure = sure_of(first, len(self.choices) == 1)

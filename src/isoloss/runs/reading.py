@@ -34,6 +34,7 @@ from isoloss.runs.intake import (
     open_file,
     open_source,
     read_apart,
+    repeated,
     say_trajectories,
     sources_in_words,
     summing_up,
@@ -204,7 +205,7 @@ def joined(parts: Sequence[Runs], names: Sequence[str | None]) -> Runs:
     Runs
         All rows. Losses of two files may be of other data or tokenizers, so nothing pools them
         until they are given one source; then a run that stands in two of them, as in exports that
-        overlap, counts once.
+        overlap, counts once, as does in any case a run of one key in two stores.
     """
     _check_one_metric(parts, names)
     told = []
@@ -213,10 +214,13 @@ def joined(parts: Sequence[Runs], names: Sequence[str | None]) -> Runs:
         unknown = len(set(names)) > 1 and all(source is None for source in runs["source"])
         told.append(runs.with_columns(source=name) if unknown and name is not None else runs)
     together = reduce(add, told)
-    again = copies(together.frame(), Origin("the tables together")) if len(told) > 1 else {}
+    if len(told) < 2:
+        return together
+    frame, origin = together.frame(), Origin("the tables together")
+    again = copies(frame, origin) | repeated(frame, origin)
     if not again:
         return together
-    return Runs.from_checked(with_reasons(together.frame(), again), together.provenance)
+    return Runs.from_checked(with_reasons(frame, again), together.provenance)
 
 
 def _check_one_metric(parts: Sequence[Runs], names: Sequence[str | None]) -> None:

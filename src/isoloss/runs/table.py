@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache, reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
+from isoloss.files import shown_value
 from isoloss.formats import Precision
 from isoloss.runs.choosing import matching
 from isoloss.runs.columns import BY_NAME, NUMERIC
@@ -121,10 +122,21 @@ class Runs:
     def __iter__(self) -> Iterator[Run]:
         return (Run.of(row) for row in self._frame.iter_rows(named=True))
 
-    def __getitem__(self, name: str) -> NDArray[Any]:
+    @overload
+    def __getitem__(self, name: str) -> NDArray[Any]: ...
+    @overload
+    def __getitem__(self, name: slice) -> Runs: ...
+    def __getitem__(self, name: str | slice) -> NDArray[Any] | Runs:
         """The column as an array: float64 (NaN where unknown) for numbers, objects (None) for
-        text.
+        text; of a slice (``runs[:10]``) those rows.
         """
+        if isinstance(name, slice):
+            return self.take(np.arange(len(self))[name])
+        if not isinstance(name, str):
+            raise RunsError(
+                f"runs[{shown_value(name)}] is no column; give the name of one, a slice as "
+                "runs[:10], or take(positions)"
+            )
         if name in self._frame.columns:
             series = self._frame[name]
             if series.dtype.is_numeric():

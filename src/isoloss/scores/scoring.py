@@ -100,7 +100,11 @@ def _named(forecasts: Any) -> list[tuple[str, Forecast]]:
 
 
 def _scored(name: str, found: Forecast, runs: Runs, tolerance: float) -> ForecastScore:
-    seen = _Seen.gaps(runs) if found.quantity == "gap" else _Seen.losses(as_sample(runs))
+    seen = (
+        _Seen.gaps(runs)
+        if found.quantity == "gap"
+        else _Seen.losses(as_sample(runs, takes_per=False))
+    )
     if seen.sample.metric != found.metric:
         raise ScoreError(
             f"the forecast {name} is of {found.metric} and the losses of the runs are "
@@ -132,7 +136,7 @@ class _Seen:
 
     @classmethod
     def gaps(cls, runs: Runs) -> _Seen:
-        sample = as_sample(runs, unread=True)
+        sample = as_sample(runs, unread=True, takes_per=False)
         cells = gap_table(runs).cells
         columns = [np.array([getattr(c, k) for c in cells]) for k in ("params", "tokens", "mean")]
         return cls(columns[0], columns[1], [c.precision for c in cells], columns[2], sample)

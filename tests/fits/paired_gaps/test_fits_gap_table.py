@@ -9,7 +9,7 @@ import pytest
 from benchmarks.gap_intervals import NOISES, covered, drawn
 from scipy import optimize
 
-from isoloss.fits import FitError, Growth, gap_table
+from isoloss.fits import FitError, Growth, fit, gap_table, gaps, mean_gaps, schedule_effects
 from isoloss.fits.paired_gaps.gap_growth import growth
 from isoloss.runs import Runs, read
 
@@ -231,3 +231,16 @@ def test_runs_without_a_gap_are_counted_by_the_reason() -> None:
     assert "1 left out: " in str(found)
     with pytest.raises(FitError, match=r"no run has a partner .*; 1 are excluded: .*zzz"):
         gap_table(read(pl.concat([table[:1], bad])))
+
+
+@pytest.mark.parametrize("verb", [gap_table, gaps, mean_gaps, schedule_effects])
+def test_a_base_per_source_is_advised_where_there_is_one(verb: Any) -> None:
+    frame = pl.DataFrame({
+        "params": 1e7, "tokens": [1e9, 1e9, 2e9, 2e9], "precision": ["bf16", "w4"] * 2,
+        "loss": [3.0, 3.1, 2.9, 3.0], "source": ["a", "a", "b", "b"],
+    })  # fmt: skip
+    runs = Runs.from_frame(frame)
+    with pytest.raises(FitError, match=r"for all; select some with where\(source=...\)$"):
+        verb(runs)
+    with pytest.raises(FitError, match="fit them with per='source', a base for each, or select"):
+        fit("chinchilla", runs, target="gap")

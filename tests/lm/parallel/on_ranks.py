@@ -13,7 +13,7 @@ import torch
 
 from isoloss.lm import Language, Recipe, model_of, train
 from isoloss.lm.parallel import ParallelTrainer, Ranks, ranks_on, read_state, save_state
-from isoloss.lm.training import Job, Parallel, Trainer
+from isoloss.lm.training import CheckpointError, Job, Parallel, Trainer
 from isoloss.runs import Grid
 
 CORPUS = Language(vocab=32, context=16)
@@ -99,6 +99,35 @@ def resume(ranks: Ranks, folder: Path) -> Any:
     return found
 
 
+def damaged(ranks: Ranks, folder: Path) -> Any:
+    """What each rank says of a state in which one file, of either rank, is damaged or gone."""
+    found = {}
+    for number, hurt in ((0, _flip), (1, _flip), (1, Path.unlink)):
+        place, name = folder / f"{hurt.__name__} {number}", f"__{number}_0.distcp"
+        trainer = ParallelTrainer(job_of("fp", Parallel("fsdp")), ranks)
+        losses_of(trainer, HALF)
+        save_state(place, "state", trainer)
+        if ranks.leads:
+            hurt(place / f"state-{HALF}" / name)
+        ranks.all_of(None)
+        found[place.name] = ranks.all_of(_refusal(place, trainer))
+    return found
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def _refusal(place: Path, trainer: ParallelTrainer) -> str:
+    try:
+        read_state(place, "state", trainer)
+    except CheckpointError as error:
+        return str(error)
+    return "no refusal"
+
+
 def whole(ranks: Ranks) -> list[float]:
     """The losses of such a run that nobody stopped."""
     return losses_of(ParallelTrainer(job_of("w:int8~sr a4", Parallel()), ranks))
@@ -126,6 +155,7 @@ def all_of(ranks: Ranks, folder: Path) -> dict[str, Any]:
         "micro": micro(ranks),
         "resume": resume(ranks, folder / "of one"),
         "begin": begin(ranks, folder / "of two"),
+        "damaged": damaged(ranks, folder / "damaged"),
         "swept": swept(ranks, folder),
     }
 

@@ -93,6 +93,15 @@ def test_a_state_is_taken_up_by_another_number_of_ranks(of_two: Any, folder: Pat
         assert one_then_two[kind] == [pytest.approx(whole, abs=CLOSE), [[1, half], [2, rest]]]
 
 
+def test_a_damaged_file_of_one_rank_is_refused_by_every_rank(of_two: Any) -> None:
+    found = of_two["damaged"]
+    assert sorted(found) == ["_flip 0", "_flip 1", "unlink 1"]
+    for name, (one, other) in found.items():
+        assert one == other
+        assert one.startswith("the state state.json is damaged: ")
+        assert f"__{name[-1]}_0.distcp" in one or "No such file" in one
+
+
 def test_a_sweep_on_two_ranks_leaves_the_rows_of_one_process(of_two: Any, folder: Path) -> None:
     first, second = of_two["swept"]
     rows = Store(folder / "ranks.db").runs()

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 import torch
 
+from isoloss.cli.arguments import training_options
 from isoloss.formats import Format
-from isoloss.lm import Language, ModelError, Recipe, load_checkpoint, model_of, train
-from isoloss.lm.parallel import Ranks, ranks_on
+from isoloss.lm import Language, ModelError, Recipe, foreseen, load_checkpoint, model_of, train
+from isoloss.lm.parallel import Ranks, ranks_on, read_state
 from isoloss.lm.parallel.part_rounding import asked
 from isoloss.lm.sweeps.parallel_run import Company, ParallelRun
 from isoloss.lm.sweeps.parallel_sweep import runs_of
-from isoloss.lm.training import Job, Parallel, Trainer, finished
+from isoloss.lm.training import KINDS, Job, Parallel, Trainer, finished
 from isoloss.runs import ClaimLost, Run, StoreError
 
 CORPUS = Language(vocab=32, context=16)
@@ -36,6 +37,7 @@ class Notebook:
         self.rows, self.folder, self.cut = rows, folder, cut
         self.missing = frozenset(run.prefix.rows(run.job)) - set(rows)
         self.problem: type[Exception] = Cut
+        self.leaving = False
         self.said: list[str] = []
         self.shares: list[float] = []
         folder.mkdir(exist_ok=True)
@@ -203,6 +205,44 @@ def test_what_a_rank_asks_of_the_others(known: str, axis: int, axes: int, wanted
     assert asked(Format.parse(known), axis, axes) == wanted
 
 
+def test_a_worker_that_must_leave_keeps_its_state_at_the_next_step(
+    ranks: Ranks, tmp_path: Path
+) -> None:
+    run = run_of(ranks, job())
+    run = ParallelRun(replace(run.prefix, every=1e9), run.company)
+    watch = Notebook(run, tmp_path, {}, cut=4)
+    watch.leaving = True
+    with pytest.raises(Cut):
+        run(watch)  # type: ignore[arg-type]
+    assert [path.name for path in tmp_path.glob("state-*")] == ["state-5"]
+
+
+def test_states_are_kept_in_the_folder_that_was_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def reading(folder: Path, *others: Any) -> bool:
+        seen.append(folder)
+        return read_state(folder, *others)
+
+    monkeypatch.setattr("isoloss.lm.sweeps.parallel_run.read_state", reading)
+    store, folder = tmp_path / "runs.db", tmp_path / "shared"
+    train(GRID, recipe=RECIPE, store=store, folder=folder, parallel="ddp", show=False)
+    (place,) = seen
+    assert place.is_relative_to(folder)
+
+
+def test_a_price_is_that_of_all_ranks_of_a_run(tmp_path: Path) -> None:
+    store = tmp_path / "runs.db"
+    train(GRID, recipe=RECIPE, store=store, parallel="ddp", show=False)
+    more = GRID | {"tokens": [2048, 4096]}
+    sized = foreseen(more, recipe=RECIPE, store=store, parallel="ddp", price=7.0).sized
+    assert sized is not None
+    assert sized.money == pytest.approx(7.0 * sized.hours)
+    assert sized.places == 1
+
+
 GRID = {"params": "3k", "tokens": 2048, "precision": "w4"}
 
 
@@ -229,6 +269,10 @@ def test_what_is_refused(more: dict[str, Any], message: str, tmp_path: Path) -> 
         train(grid, store=tmp_path / "runs.db", show=False, **more)
     assert str(refused.value).startswith(message) or message in str(refused.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_help_lists_the_kinds_that_there_are() -> None:
+    assert training_options.PARALLEL == KINDS
 
 
 def test_processes_of_torchrun_that_share_nothing_are_refused(

@@ -9,7 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from isoloss.runs import NothingUsable, read
+from isoloss.runs import NothingUsable, Runs, read
 
 NAMES = ["a", "b", "c"]
 TABLE = {
@@ -101,3 +101,31 @@ def test_columns_of_lists_are_compared_with_nothing(name):
         warnings.simplefilter("ignore", NothingUsable)
         assert len(read(table)) == 5
         assert len(read(table.drop("params"), params=1e8, last="run_id")) == 5
+
+
+KEYED = pl.DataFrame({**TABLE, "key": NAMES})
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".jsonl"])
+def test_a_run_of_two_stores_that_were_saved_counts_once(ending, tmp_path):
+    paths = [tmp_path / f"{name}{ending}" for name in ("one", "two")]
+    other = KEYED.with_columns(key=pl.Series(["a", "b", "d"]))
+    for path, frame in zip(paths, (KEYED, other), strict=True):
+        Runs.from_frame(frame).save(path)
+    runs = read(paths)
+    assert runs.usable["key"].tolist() == ["a", "b", "c", "d"]
+    assert runs["reason"].tolist()[3:5] == [
+        f"one{ending} has this run too, by key and loss: one run counts once (the tables together, "
+        f"row {row})"
+        for row in (4, 5)
+    ]
+    assert runs.usable["source"].tolist() == [f"one{ending}"] * 3 + [f"two{ending}"]
+
+
+def test_a_key_with_another_loss_or_without_a_row_is_a_run_of_its_own():
+    other = KEYED.with_columns(loss=pl.Series([3.8, 3.1, 2.6]), key=pl.Series(["a", None, ""]))
+    assert len(read([KEYED, other]).usable) == 6
+    bad = KEYED.with_columns(precision=pl.lit("z9"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NothingUsable)
+        assert len(read([bad, KEYED]).usable) == 3  # the first is excluded, the second counts

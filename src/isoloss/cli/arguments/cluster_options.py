@@ -100,7 +100,7 @@ class Beyond:
             min=0,
             metavar="MONEY",
             rich_help_panel=CLUSTER,
-            help="Of a worker and hour, for --dry-run.",
+            help="Of a worker and hour (of all ranks of a run, with --parallel), for --dry-run.",
             show_default=False,
         ),
     ] = None

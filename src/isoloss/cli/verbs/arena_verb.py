@@ -83,17 +83,18 @@ def arena(
 
 def _tables(names: list[str]) -> dict[str, il.Runs]:
     """The tables that are meant, each with the rows that laws are tried on."""
-    if not names:
-        known, left_out = il.scores.known_tables()
-        for name, why in left_out.items():
-            say(f"left out {name}: {why}")
-        return known
     found: dict[str, il.Runs] = {}
+    left_out: dict[str, str] = {}
+    if not names:
+        found, left_out = il.scores.known_tables()
     for name in names:
-        rows = il.scores.on_trial(name, il.read(name))
+        rows, without = il.scores.on_trial(name, il.read(name))
         if not rows:
-            raise Refused(f"'{name}' has no dozen runs that were rounded in training, or after it")
+            raise Refused(f"no law can be tried on '{name}': {without[name]}")
         found |= rows
+        left_out |= without
+    for name, why in left_out.items():
+        say(f"left out {name}: {why}")
     return found
 
 

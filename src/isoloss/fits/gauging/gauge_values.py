@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from isoloss.files import displayed, percent
 from isoloss.fits.gauging.expectation import Expectation
 from isoloss.fits.gauging.paired_logs import PairedLogs
@@ -132,9 +134,12 @@ class Gauge:
                 f"{self.expected.said}"
             )
         if self.found is None and low > self._above():
+            chance = percent((1 - self.level) / 2)
             yield (
-                "the later half alone lies above what is expected: a gap that began late, which "
-                "the test has not found by now"
+                "the interval of the later half lies above "
+                f"{'no gap' if self.expected is None else 'what is expected there'}, "
+                f"as one look at a run as predicted does in up to {chance}: the test has not found "
+                "a gap by now"
             )
         least = [
             f"{signed(each, 4)} nats per token" if not math.isnan(each) else "not known"
@@ -146,10 +151,13 @@ class Gauge:
         )
 
     def _above(self) -> float:
-        """The upper end of what is expected by now; 0, no gap, where nothing is."""
+        """The mean upper end of what is expected over the later half; 0, no gap, where nothing
+        is.
+        """
         if self.expected is None:
             return 0.0
-        return float(self.expected.at(self.paired.tokens[-1:])[2][0])
+        later = self.paired.tokens[len(self.paired.tokens) // 2 :]
+        return float(np.mean(self.expected.at(later)[2])) if len(later) else math.nan
 
     def _crossing(self) -> Iterator[str]:
         if self.limit is None:

@@ -50,7 +50,7 @@ def mean_gaps(runs: Sample | Runs | Any) -> Runs:
     """
     if isinstance(runs, Runs) and is_gaps(runs):
         return runs
-    return as_gaps(gaps_of_runs(runs))
+    return as_gaps(gaps_of_runs(as_sample(runs, unread=True, takes_per=False)))
 
 
 #: What the source of a table of gaps starts with: its losses are none of models.

@@ -50,7 +50,7 @@ def gap_table(runs: Runs | Sample | Any, level: float = 0.9) -> GapTable:
     read = None if isinstance(runs, Sample) else as_runs(runs)
     if read is not None and is_gaps(read):
         raise FitError("these runs are gaps already; give the runs that they are of")
-    sample = as_sample(runs if read is None else read, unread=True)
+    sample = as_sample(runs if read is None else read, unread=True, takes_per=False)
     left_out = {} if read is None else excluded_by_reason(read)
     single = differences(sample)
     row = single.row

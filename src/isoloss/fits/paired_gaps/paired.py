@@ -159,7 +159,7 @@ def gaps(runs: Sample | Runs | Any) -> Gaps | None:
     FitError
         No run is usable, or runs that must not be pooled are mixed.
     """
-    return gaps_of(as_sample(runs))
+    return gaps_of(as_sample(runs, takes_per=False))
 
 
 def gaps_of(sample: Sample) -> Gaps | None:

@@ -78,7 +78,7 @@ def schedule_effects(runs: Runs | Sample | Any, level: float = 0.9) -> ScheduleE
         or an argument is not accepted.
     """
     level = check_level(level)
-    table = _Table(as_sample(runs, unread=True))
+    table = _Table(as_sample(runs, unread=True, takes_per=False))
     table.check_alike()
     decays, kept = table.decays(), table.kept()
     if not decays and not kept:

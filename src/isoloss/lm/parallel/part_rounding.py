@@ -52,9 +52,8 @@ class PartRounding:
             case "ends":
                 return straight(x, lambda x: self._beside_ends(x, self._draws(x, random)))
             case "nothing" if self.own.known.rounding:
-                drawn = self._draws(x, random)
-                return self._plain(x, drawn)
-            case _:
+                return self._plain(x, self._draws(x, random))
+            case "nothing":
                 return self.own(x, random)
 
     def _beside_ends(self, x: Tensor, drawn: Tensor | None) -> Tensor:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from torch.distributed.checkpoint.state_dict_saver import save
 
 from isoloss.files import FilesError, read_json, reason, write
 from isoloss.lm.parallel.parallel_trainer import ParallelTrainer
-from isoloss.lm.training import MOMENTS, CheckpointError
+from isoloss.lm.parallel.ranks import Ranks
+from isoloss.lm.training import CheckpointError
 
 SCHEMA = 1
 
@@ -45,10 +47,9 @@ def save_state(folder: Path, name: str, trainer: ParallelTrainer) -> None:
         own = {path.name: _hash(path) for path in into.glob(f"__{ranks.rank}_*")}
     except (OSError, RuntimeError, ValueError, CheckpointException) as error:
         problem, own = _why(error), {}
-    found = ranks.all_of((problem, own))
-    problem = next((each for each, _ in found if each), None)
+    problem, found = _first(ranks, problem), ranks.all_of(own)
     if problem is None and ranks.leads:
-        hashes = {file: digest for _, each in found for file, digest in each.items()}
+        hashes = {file: digest for each in found for file, digest in each.items()}
         problem = _mark(folder, name, into, hashes, trainer)
     if problem := ranks.told(problem):
         raise CheckpointError(f"cannot write the state {into.name}: {problem}")
@@ -73,11 +74,16 @@ def read_state(folder: Path, name: str, trainer: ParallelTrainer) -> bool:
     if told is None and problem is None:
         return False
     if told is not None:
-        try:
-            _read(folder / told["state"], told, trainer)
-        except (OSError, RuntimeError, ValueError, KeyError, CheckpointException) as error:
-            problem = _why(error)
-    if problem := next(filter(None, ranks.all_of(problem)), None):
+        state = folder / told["state"]
+        # Looked at and told before torch reads: a rank that stays away from that is waited for.
+        problem = _first(ranks, _damage(state, told["files"], ranks))
+        if problem is None:
+            try:
+                _read(state, told, trainer)
+            except (OSError, RuntimeError, ValueError, KeyError, CheckpointException) as error:
+                problem = _why(error)
+            problem = _first(ranks, problem)
+    if problem is not None:
         raise CheckpointError(f"the state {mark.name} is damaged: {problem}")
     return True
 
@@ -94,36 +100,37 @@ def tensors_of(trainer: ParallelTrainer) -> dict[str, Tensor]:
     (parts of them where they are shared out), losses, random numbers.
     """
     (job,) = trainer.jobs
-    kept: dict[str, Tensor] = {}
-    for name, p in trainer.model.named_parameters():
-        kept[f"model.{name}"] = p.detach()
-        state = trainer.optimiser.state.get(p, {})
-        for moment in MOMENTS:
-            kept[f"{moment}.{name}"] = state.get(moment, torch.zeros_like(p)).detach()
     losses = torch.full((job.steps,), torch.nan, dtype=torch.float64)
     losses[: trainer.step] = torch.tensor(trainer.losses, dtype=torch.float64).reshape(-1)
-    return kept | {"losses": losses, "random": trainer.random[0].get_state()}
+    return trainer.learned() | {"losses": losses, "random": trainer.random[0].get_state()}
+
+
+def _first(ranks: Ranks, problem: str | None) -> str | None:
+    """The first problem that any rank has, on every rank."""
+    return next(filter(None, ranks.all_of(problem)), None)
+
+
+def _damage(state: Path, files: Mapping[str, str], ranks: Ranks) -> str | None:
+    """What is wrong with the share of this rank in the files of a state."""
+    for file, digest in sorted(files.items())[ranks.rank :: ranks.size]:
+        try:
+            if _hash(state / file) != digest:
+                return f"its file {file} is not what was written"
+        except OSError as error:
+            return _why(error)
+    return None
 
 
 def _read(state: Path, told: dict[str, Any], trainer: ParallelTrainer) -> None:
-    """Read a state into a trainer, each rank looking at a share of the files first."""
-    ranks = trainer.ranks
-    files = sorted(told["files"].items())
-    for file, digest in files[ranks.rank :: ranks.size]:
-        if _hash(state / file) != digest:
-            raise ValueError(f"its file {file} is not what was written")
+    """Read a state into a trainer; by all ranks."""
     kept, step = tensors_of(trainer), told["step"]
-    load(kept, checkpoint_id=state, process_group=ranks.orders)
+    load(kept, checkpoint_id=state, process_group=trainer.ranks.orders)
     losses = kept["losses"][:step].tolist()
     trainer.losses = [[loss] for loss in losses]
     trainer.random[0].set_state(kept["random"].clone())
     trainer.seconds = told["seconds"]
     trainer.taken = [(each[0], each[1]) for each in told["taken"]]
-    with torch.no_grad():
-        for name, p in trainer.model.named_parameters():
-            p.copy_(kept[f"model.{name}"])
-            moments = {moment: kept[f"{moment}.{name}"] for moment in MOMENTS}
-            trainer.optimiser.state[p] = {"step": torch.tensor(float(step)), **moments}
+    trainer.put_back(kept)
 
 
 def _mark(

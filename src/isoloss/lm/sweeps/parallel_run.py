@@ -24,7 +24,7 @@ from isoloss.lm.parallel import (
 )
 from isoloss.lm.sweeps.kinds import kind_of
 from isoloss.lm.sweeps.shared_prefix import SharedPrefix
-from isoloss.lm.training import CheckpointError, Job, finished, load_checkpoint
+from isoloss.lm.training import CheckpointError, Job, finished
 from isoloss.runs import ClaimLost, Run, StoreError, Watch
 
 #: The name of a run's state in its folder.
@@ -79,7 +79,7 @@ class ParallelRun:
         """Train what is missing with the other ranks, and leave every row with the watch."""
         if self.company.lost is not None:
             raise Lost(f"the ranks lost each other before ({self.company.lost})")
-        kept = self._kept(watch)
+        kept, extra = self.prefix.kept(self.job, watch), {}
         if kept is None:
             order = Order(self.job.key, watch.folder)
             self.company.ranks.told(order)
@@ -90,9 +90,10 @@ class ParallelRun:
             except BaseException as error:
                 self.company.lost = f"{type(error).__name__}: {error}"
                 raise
-            self._keep(run, model, watch)
-            kept = run, model, {"ranks": ", then ".join(f"{n}" for n, _ in trainer.taken)}
-        self._harvest(*kept, watch)
+            self.prefix.keep_model(self.job, run, model, watch)
+            kept = run, model
+            extra = {"ranks": ", then ".join(f"{n}" for n, _ in trainer.taken)}
+        self._harvest(*kept, extra, watch)
         forget_state(watch.folder, STATE)
 
     def follow(self, order: Order) -> None:
@@ -142,39 +143,13 @@ class ParallelRun:
             except ClaimLost:
                 trainer.wish = "stop"
             else:
-                due = time.monotonic() - saved >= self.prefix.every
+                due = watch.leaving or time.monotonic() - saved >= self.prefix.every
                 trainer.wish = "keep" if due else ""
 
         return each
 
-    # ---- by the first rank alone
-    def _kept(self, watch: Watch) -> tuple[Run, Any, dict[str, Any]] | None:
-        """The run and the model where an earlier sweep kept them."""
-        path = self._file
-        if path is None or not path.exists():
-            return None
-        try:
-            found = load_checkpoint(path)
-        except CheckpointError as error:
-            watch.say(f"{error}; it is trained again")
-            return None
-        return found.run, found.model, {}
-
-    def _keep(self, run: Run, model: Any, watch: Watch) -> None:
-        if self._file is None:
-            return
-        try:
-            kind_of(self.job).save(self._file, self.job, run, model)
-        except CheckpointError as error:
-            watch.say(f"{error}; the run itself is kept")
-
-    @property
-    def _file(self) -> Path | None:
-        keep = self.prefix.keep
-        return None if keep is None else keep / f"{self.job.key}.safetensors"
-
     def _harvest(self, run: Run, model: Any, extra: dict[str, Any], watch: Watch) -> None:
-        """Add the rows that are missing, the run's own first."""
+        """Add the rows that are missing, the run's own first; by the first rank alone."""
         job, kind = self.job, kind_of(self.job)
         if job.key in watch.missing:
             watch.add(run, **kind.columns(job), **extra)

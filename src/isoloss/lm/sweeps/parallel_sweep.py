@@ -61,8 +61,12 @@ def tasks_on_ranks(runs: Sequence[SharedPrefix], company: Company | None = None)
     ]
 
 
-def parallel_sweep(runs: Sequence[SharedPrefix], store: str | Path, show: bool) -> Swept:
+def parallel_sweep(
+    runs: Sequence[SharedPrefix], store: str | Path, folder: str | Path | None, show: bool
+) -> Swept:
     """Train runs on the ranks that torchrun started, or on this process alone.
+
+    folder: where states are kept, a folder that all ranks see; beside the store where it is None.
 
     Raises
     ------
@@ -79,10 +83,18 @@ def parallel_sweep(runs: Sequence[SharedPrefix], store: str | Path, show: bool) 
             check_parallel(job, ranks)
         company = Company(ranks)
         tasks = tasks_on_ranks(runs, company)
-        return _led(tasks, company, store, show) if ranks.leads else _followed(tasks, ranks)
+        if not ranks.leads:
+            return _followed(tasks, ranks)
+        return _led(tasks, company, store, folder, show)
 
 
-def _led(tasks: Sequence[Task], company: Company, store: str | Path, show: bool) -> Swept:
+def _led(
+    tasks: Sequence[Task],
+    company: Company,
+    store: str | Path,
+    folder: str | Path | None,
+    show: bool,
+) -> Swept:
     ranks = company.ranks
     ends: Swept | StoreError
 
@@ -92,7 +104,7 @@ def _led(tasks: Sequence[Task], company: Company, store: str | Path, show: bool)
 
     try:
         with ThreadPoolExecutor(1, initializer=begin) as thread:
-            ends = sweep(tasks, store, executor=thread, show=show)
+            ends = sweep(tasks, store, executor=thread, folder=folder, show=show)
     except StoreError as error:
         ends = error
     if company.lost is not None:

@@ -117,6 +117,30 @@ class SharedPrefix:
         """The key of each row after training, and what the model is quantised to for it."""
         return [(self.kind.key(job, post), post) for post in self.post]
 
+    def kept(self, job: AnyJob, watch: Watch) -> tuple[Run, Any] | None:
+        """The run and the model of a job where an earlier sweep kept it, on the job's device."""
+        path = self._file(job)
+        if path is None or not path.exists():
+            return None
+        try:
+            return self.kind.read(path, job)
+        except CheckpointError as error:
+            watch.say(f"{error}; it is trained again")
+            return None
+
+    def keep_model(self, job: AnyJob, run: Run, model: Any, watch: Watch) -> None:
+        """Keep a trained model where models are kept."""
+        path = self._file(job)
+        if path is None:
+            return
+        try:
+            self.kind.save(path, job, run, model)
+        except CheckpointError as error:
+            watch.say(f"{error}; the run itself is kept")
+
+    def _file(self, job: AnyJob) -> Path | None:
+        return None if self.keep is None else self.keep / f"{job.key}.safetensors"
+
     def __call__(self, watch: Watch) -> None:
         """Train what is missing, and leave every row with the watch."""
         torch.set_num_threads(1)
@@ -151,7 +175,7 @@ class _Training:
         stem: State | None = None
         problems: list[Exception] = []
         for branch in self.branches:
-            kept = [self._kept(job) for job in branch]
+            kept = [self.prefix.kept(job, self.watch) for job in branch]
             ends: list[Ended[Any] | None] = [None] * len(branch)
             if None in kept:
                 trainer, stem = self._trained(branch, stem)
@@ -197,7 +221,7 @@ class _Training:
         """The run and the model of a job, kept in a file where models are."""
         assert ended is not None  # trained, since it was not kept
         run = self.kind.row(ended, job)
-        self._keep(job, run, ended.model)
+        self.prefix.keep_model(job, run, ended.model, self.watch)
         return run, ended.model
 
     def _harvest(self, job: AnyJob, run: Run, model: Any) -> None:
@@ -207,26 +231,6 @@ class _Training:
         wanted = [post for key, post in self.prefix.afters(job) if key in self.watch.missing]
         for row, extra in self.kind.after(job, run, model, wanted) if wanted else ():
             self.watch.add(row, **extra)
-
-    # ---- models in files
-    def _kept(self, job: AnyJob) -> tuple[Run, Any] | None:
-        """The run and the model of a job where an earlier sweep kept it, on the job's device."""
-        path = None if self.prefix.keep is None else self.prefix.keep / f"{job.key}.safetensors"
-        if path is None or not path.exists():
-            return None
-        try:
-            return self.kind.read(path, job)
-        except CheckpointError as error:
-            self.watch.say(f"{error}; it is trained again")
-            return None
-
-    def _keep(self, job: AnyJob, run: Run, model: Any) -> None:
-        if self.prefix.keep is None:
-            return
-        try:
-            self.kind.save(self.prefix.keep / f"{job.key}.safetensors", job, run, model)
-        except CheckpointError as error:
-            self.watch.say(f"{error}; the run itself is kept")
 
     # ---- states in files; "trunk" is the file name of the prefix, as older sweeps left it
     def _path(self, name: str) -> Path:

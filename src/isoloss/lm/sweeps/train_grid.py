@@ -85,8 +85,8 @@ def train(
         `il.runs.Slurm("gpu", time="4h")`; or its name, as "ray". Of these, `workers` are the calls
         under way at once. No worker of theirs opens the store.
     folder
-        Where an executor's workers keep checkpoints: one that all of them share; beside the store
-        unless given.
+        Where an executor's workers, or ranks, keep checkpoints: one that all of them share; beside
+        the store unless given.
     shard
         A part of the sweep, as "3/16", in a store of its own, for machines that share nothing;
         `il.runs.join_stores` joins them.
@@ -130,7 +130,7 @@ def train(
     )
     jobs = _jobs(grid, corpus, task, recipe, post, cells, shared)
     if shared is not None:
-        return _told(_on_ranks(jobs, post, keep, store, show), show)
+        return _told(_on_ranks(jobs, post, keep, store, folder, show), show)
     tasks = _tasks(jobs, post, keep, workers, cells, engine, shard)
     with tempfile.TemporaryDirectory() as own:
         swept = sweep(
@@ -168,7 +168,7 @@ def foreseen(
     micro_batches
         As `train` takes them; of an executor, `workers` are the places that it has.
     price
-        Money for a worker and hour.
+        Money for a worker and hour; with `parallel` all ranks together are one worker.
 
     Returns
     -------
@@ -191,7 +191,7 @@ def foreseen(
     if shared is not None:
         from isoloss.lm.sweeps.parallel_sweep import runs_of, tasks_on_ranks
 
-        return outlook(tasks_on_ranks(runs_of(jobs, post, None)), store)
+        return outlook(tasks_on_ranks(runs_of(jobs, post, None)), store, price=price)
     engine = None if executor is None else engine_for(executor, workers)
     tasks = _tasks(jobs, post, None, workers, cells, engine, shard)
     places = _workers(jobs, workers) if engine is None else workers or 1
@@ -221,6 +221,7 @@ def _on_ranks(
     post: Posts,
     keep: str | Path | None,
     store: str | Path | None,
+    folder: str | Path | None,
     show: bool,
 ) -> Swept:
     """Train each run on all ranks."""
@@ -229,9 +230,9 @@ def _on_ranks(
 
     runs = runs_of(jobs, post, keep)
     if store is not None:
-        return parallel_sweep(runs, store, show)
-    with tempfile.TemporaryDirectory() as folder:
-        return parallel_sweep(runs, Path(folder) / "runs.db", show)
+        return parallel_sweep(runs, store, folder, show)
+    with tempfile.TemporaryDirectory() as own:
+        return parallel_sweep(runs, Path(own) / "runs.db", folder, show)
 
 
 def _told(swept: Swept, show: bool) -> Runs:

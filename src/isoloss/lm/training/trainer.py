@@ -191,22 +191,37 @@ class Trainer:
     # ---- the state in a checkpoint
     def tensors(self) -> dict[str, Tensor]:
         """Copies of weights, moments, losses, random numbers and time, by name, on the CPU."""
-        kept: dict[str, Tensor] = {f"model.{name}": p for name, p in self.model.named_parameters()}
-        for name, p in self.model.named_parameters():
-            for moment in MOMENTS:
-                kept[f"{moment}.{name}"] = self.optimiser.state.get(p, {}).get(
-                    moment, torch.zeros_like(p)
-                )
-        kept = {name: value.detach().cpu().clone() for name, value in kept.items()}
+        kept = {name: value.cpu().clone() for name, value in self.learned().items()}
         kept["losses"] = torch.tensor(self.losses, dtype=torch.float64).reshape(-1, len(self.jobs))
         kept["random"] = torch.stack([random.get_state() for random in self.random])
         kept["seconds"] = torch.tensor([self.seconds], dtype=torch.float64)
         return kept
 
+    def learned(self) -> dict[str, Tensor]:
+        """Weights and moments by name, as they are."""
+        own = list(self.model.named_parameters())
+        moments = {
+            f"{moment}.{name}": self.optimiser.state.get(p, {}).get(moment, torch.zeros_like(p))
+            for name, p in own
+            for moment in MOMENTS
+        }
+        known = {f"model.{name}": p for name, p in own} | moments
+        return {name: value.detach() for name, value in known.items()}
+
     @torch.no_grad()
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Go back to the step at which `tensors` were taken."""
         self.losses = tensors["losses"].reshape(-1, len(self.jobs)).tolist()
+        self.put_back(tensors)
+        for random, state in zip(
+            self.random, tensors["random"].reshape(len(self.jobs), -1), strict=True
+        ):
+            random.set_state(state.clone())  # a view crashes torch 2.13
+        self.seconds = float(tensors["seconds"])
+
+    @torch.no_grad()
+    def put_back(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take weights and moments of the present step, by the names of `learned`."""
         for name, p in self.model.named_parameters():
             p.copy_(tensors[f"model.{name}"])
             state = {
@@ -215,11 +230,6 @@ class Trainer:
             self.optimiser.state[p] = (
                 {"step": torch.tensor(float(self.step)), **state} if self.step else {}
             )
-        for random, state in zip(
-            self.random, tensors["random"].reshape(len(self.jobs), -1), strict=True
-        ):
-            random.set_state(state.clone())  # a view crashes torch 2.13
-        self.seconds = float(tensors["seconds"])
 
 
 def batch_of(corpus: Corpus, step: int, recipe: Recipe, seed: int) -> tuple[Tensor, Tensor]:

@@ -108,7 +108,7 @@ def recipes_of(runs: Runs, params: float | None, noise: float) -> Recipes:
         No run has a partner at the reference.
     """
     table = gap_table(runs)
-    sample = as_sample(runs)
+    sample = as_sample(runs, takes_per=False)
     size = _size({cell.params for cell in table.cells}, params)
     if len(table.schedules) > 1:
         raise PlanError(

@@ -16,6 +16,7 @@ from isoloss.fits import (
     text,
 )
 from isoloss.plans.doubt import FAR, absent, place
+from isoloss.plans.problems import OVERRIDE
 from isoloss.runs import compact, metric_of
 
 #: Why a way has no critical tokens.
@@ -199,8 +200,7 @@ class ServingPlan:
         if self.withheld and any(c.gap == c.gap for c in fitting):
             return (
                 first,
-                f"recommendation withheld: {self.withheld}; "
-                "extrapolate=True (--extrapolate) overrides",
+                f"recommendation withheld: {self.withheld}; {OVERRIDE}",
             )
         if self.best is None:
             return first, (

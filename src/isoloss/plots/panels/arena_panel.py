@@ -39,6 +39,11 @@ def arena_figure(found: Arena) -> Figure:
         "Root mean square errors of the logarithm of losses and gaps that were held out, with one "
         f"jackknife error over cells; the best of each is named. Made {found.made} by isoloss "
         f"{found.version}."
+        + "".join(
+            f" Of {len(places)} contests by {target} the first {MOST} are drawn."
+            for target, places in contests.items()
+            if len(places) > MOST
+        )
     )
     height = 0.5 + 0.26 * min(MOST, max(map(len, contests.values())))
     width = WIDE * len(contests)

@@ -7,6 +7,7 @@ from isoloss.runs.intake.content import (
     check_once,
     copies,
     not_last,
+    repeated,
     say_trajectories,
     summing_up,
     told_apart,
@@ -42,8 +43,8 @@ __all__ = [
     "Sent", "Source", "TableMap", "TrackedRow", "Understood", "arranged", "check_magnitudes",
     "check_maps", "check_once", "check_sendable", "checked", "client", "copies", "frame_of",
     "is_source", "logged_rows", "map_for", "not_last", "noted", "notes_of", "open_bytes",
-    "open_file", "open_source", "read_apart", "say_trajectories", "send_to", "sources_in_words",
-    "summing_up", "told_apart", "understood", "unit_in_name", "with_constant", "with_reasons",
-    "without_secrets", "without_unit",
+    "open_file", "open_source", "read_apart", "repeated", "say_trajectories", "send_to",
+    "sources_in_words", "summing_up", "told_apart", "understood", "unit_in_name", "with_constant",
+    "with_reasons", "without_secrets", "without_unit",
 ]
 # fmt: on

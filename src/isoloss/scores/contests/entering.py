@@ -26,7 +26,7 @@ from isoloss.scores.contests.entrants import (
     of_law,
 )
 from isoloss.scores.contests.protocols import PROTOCOLS, splits
-from isoloss.scores.contests.standing import Arena, Entrant
+from isoloss.scores.contests.standing import PLURAL, Arena, Entrant
 from isoloss.scores.contests.tables import FEWEST, WEIGHTS, weights_alone
 from isoloss.scores.problems import ScoreError
 
@@ -67,7 +67,8 @@ def arena(
     -------
     Arena
         Errors of the logarithm of losses or gaps with their errors, log scores and coverage; laws
-        that cannot predict some runs say why.
+        that cannot predict some runs say why, and laws, tables and protocols on no trial are
+        said with the reason.
 
     Raises
     ------
@@ -81,20 +82,40 @@ def arena(
             raise ScoreError(f"{PROTOCOLS.unknown(name)}")
     _check_targets(targets)
     read = {name: as_runs(runs) for name, runs in tables.items()}
-    found, same = [], []
-    for target in targets:
-        for table, sample in _samples(read, target):
-            rules, twice = _rules(table, sample, names)
-            same += [each for each in twice if each not in same]
-            for each in _contests((table, target), sample, _of_target(forms, target), rules):
-                found.append(each)
-                if callback is not None:
-                    callback(each)
+    found, left_out = [], dict[str, None]()  # ordered, each sentence once
+    for each in _everything(read, forms, names, targets):
+        if isinstance(each, str):
+            left_out[each] = None
+            continue
+        found.append(each)
+        if callback is not None:
+            callback(each)
     if not found:
-        raise ScoreError(f"no table of {', '.join(tables) or 'none'} has runs to hold out")
+        why = "".join(f"; {each}" for each in left_out)
+        raise ScoreError(f"no table of {', '.join(tables) or 'none'} has runs to hold out{why}")
     made = datetime.now(UTC).isoformat(timespec="seconds")
     hashes = tuple((name, runs.hash) for name, runs in read.items())
-    return Arena(tuple(found), made, version("isoloss"), hashes, tuple(same))
+    return Arena(tuple(found), made, version("isoloss"), hashes, tuple(left_out))
+
+
+def _everything(
+    tables: Mapping[str, Runs],
+    laws: Sequence[Law],
+    protocols: Sequence[str],
+    targets: Sequence[Target],
+) -> Iterator[Entrant | str]:
+    """The entrants of all contests, and in sentences what is on no trial and why."""
+    for target in targets:
+        forms, why = _of_target(laws, target)
+        yield from (f"{PLURAL[target]}: {each}" for each in why)
+        for table, sample in _samples(tables, target):
+            of = f"{PLURAL[target]} of {table}"
+            if isinstance(sample, str):
+                yield f"{of}: {sample}"
+                continue
+            rules, why = _rules(sample, protocols)
+            yield from (f"{of}: {each}" for each in why)
+            yield from _contests((table, target), sample, forms, rules)
 
 
 def _check_targets(targets: Any) -> None:
@@ -103,26 +124,33 @@ def _check_targets(targets: Any) -> None:
         raise ScoreError(f"targets is {said}; give a list of {' and '.join(map(repr, TARGETS))}")
 
 
-def _samples(tables: Mapping[str, Runs], target: Target) -> Iterator[tuple[str, Sample]]:
-    """What is fitted of each table that has it: its runs, or the mean gaps of their cells, of all
-    and of those where weights alone are rounded, which more laws see.
+def _samples(tables: Mapping[str, Runs], target: Target) -> Iterator[tuple[str, Sample | str]]:
+    """What is fitted of each table, or why nothing is: its runs, or the mean gaps of their cells,
+    of all and of those where weights alone are rounded, which more laws see.
     """
     for name, runs in tables.items():
         if target == "loss":
-            if not is_gaps(runs):
-                yield name, as_sample(runs)
+            yield name, "it is a table of gaps" if is_gaps(runs) else _sample(runs)
             continue
         try:
             gaps = mean_gaps(runs).usable
-        except FitError:  # no run has a partner at the reference
+        except FitError as error:  # no run has a partner at the reference
+            yield name, str(error)
             continue
         if len(gaps) < FEWEST:
+            yield name, f"{len(gaps)} are told from zero; it takes {FEWEST}"
             continue
-        sample = as_sample(gaps)
+        sample = _sample(gaps)
         yield name, sample
-        alone = weights_alone(sample)
-        if FEWEST <= alone.sum() < len(sample):
-            yield WEIGHTS.format(name), sample.take(np.flatnonzero(alone))
+        alone = np.flatnonzero(weights_alone(sample))
+        if 0 < len(alone) < FEWEST:
+            yield WEIGHTS.format(name), f"{len(alone)} are told from zero; it takes {FEWEST}"
+        elif 0 < len(alone) < len(sample):
+            yield WEIGHTS.format(name), sample.take(alone)
+
+
+def _sample(runs: Runs) -> Sample:
+    return as_sample(runs, takes_per=False)
 
 
 def _laws(laws: Sequence[str | Law] | None) -> list[Law]:
@@ -132,39 +160,49 @@ def _laws(laws: Sequence[str | Law] | None) -> list[Law]:
     return list(LAWS.values()) if laws is None else [as_law(law) for law in laws]
 
 
-def _of_target(laws: Sequence[Law], target: Target) -> list[Law]:
-    """The laws of a target, a form that is fitted alike once."""
+def _of_target(laws: Sequence[Law], target: Target) -> tuple[list[Law], list[str]]:
+    """The laws of a target, a form that is fitted alike once, and why others do not enter."""
     forms: dict[Any, Law] = {}
+    of_gaps, twice = [], []
     for each in laws:
         if target == "loss" and is_gap_law(each):
+            of_gaps.append(each.name)
             continue
         law = gap_law(each) if target == "gap" else each
         held = tuple(sorted((name, law.values[name]) for name in law.fixed))
         same = (law.formula, held, *(tuple(sorted(m.items())) for m in (law.ties, law.bounds)))
-        forms.setdefault(same, law)
-    return list(forms.values())
+        if forms.setdefault(same, law) is not law:
+            twice.append(f"{law.name} as {forms[same].name}")
+    why = [f"laws of gaps alone do not enter: {', '.join(of_gaps)}"] if of_gaps else []
+    if twice:
+        why.append(f"laws that are fitted alike enter once: {', '.join(twice)}")
+    return list(forms.values()), why
 
 
-def _rules(
-    table: str, sample: Sample, protocols: Sequence[str]
-) -> tuple[dict[str, str], list[str]]:
-    """The hold-out rule of each protocol, and which protocols hold out what another one does."""
+def _rules(sample: Sample, protocols: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """The hold-out rule of each protocol, and why others have none: no such runs, or those that
+    another protocol holds out.
+    """
     rules: dict[str, str] = {}
     held: dict[tuple[int, ...], str] = {}
-    same = []
+    without, why = [], []
     for protocol in protocols:
         rule = PROTOCOLS[protocol].rule(sample)
         if rule is None:
+            without.append(protocol)
             continue
         try:
             rows = tuple(i for each in splits(sample, rule) for i in each.test.tolist())
-        except FitError:  # it would hold out every run
+        except FitError as error:  # it would hold out every run
+            why.append(f"{protocol}: {error}")
             continue
         if rows in held:
-            same.append(f"{table}: {protocol} holds out the runs of {held[rows]}")
+            why.append(f"{protocol} holds out the runs of {held[rows]}")
             continue
         held[rows], rules[protocol] = protocol, rule
-    return rules, same
+    if without:
+        why.append(f"no such runs for {', '.join(without)}")
+    return rules, why
 
 
 def _contests(

@@ -72,21 +72,32 @@ class Arena:
         Of isoloss.
     hashes
         Hashes of the tables.
-    same
-        Protocols that hold out the runs of another one, in words.
+    left_out
+        Laws, tables and protocols that are on no trial, each with the reason in words.
     """
 
     entrants: tuple[Entrant, ...]
     made: str
     version: str
     hashes: tuple[tuple[str, str], ...]
-    same: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def contest(self, table: str, protocol: str, target: Target = "loss") -> list[Entrant]:
         """The entrants of a contest, the smallest error first, those without a prediction last."""
         asked = table, protocol, target
         found = [e for e in self.entrants if (e.table, e.protocol, e.target) == asked]
         return sorted(found, key=lambda e: (bool(e.why), e.error))
+
+    def beside(self, table: str, protocol: str, target: Target = "loss") -> list[Entrant]:
+        """The entrant of the smallest error in a contest, then those within one standard error of
+        it; none where nothing predicts the runs.
+        """
+        told = [e for e in self.contest(table, protocol, target) if not e.why]
+        if not told:
+            return []
+        best = told[0]
+        reach = best.error + (best.error_se if best.error_se == best.error_se else 0.0)
+        return [best, *(e for e in told[1:] if e.error <= reach)]
 
     def save(self, path: str | Path, force: bool = False) -> Path:
         """Write it as a JSON file, which `load` reads; FilesError where that cannot be."""
@@ -96,7 +107,8 @@ class Arena:
         """The report: which law for what, and each protocol."""
         asked = dict.fromkeys((e.target, e.protocol) for e in self.entrants)
         targets = dict.fromkeys(e.target for e in self.entrants)
-        return [*map(self._best, targets), *(self._of(*each) for each in asked), *self._silent()]
+        return [*map(self._best, targets), *(self._of(*each) for each in asked), *self._silent(),
+                *self._left_out()]  # fmt: skip
 
     def _best(self, target: Target) -> Section:
         mine = [e for e in self.entrants if e.target == target]
@@ -107,19 +119,17 @@ class Arena:
             f"made {self.made} by isoloss {self.version}; errors of {of}",
             "beside it: those within one standard error of the smallest error, which it does not "
             "tell apart",
-            *self.same,
         )
         head = ("to predict", "of", "held out", "smallest error", "error", "beside it")
         return Section(f"Which law for what: {PLURAL[target]}", lines, head, rows)
 
     def _first(self, protocol: str, table: str, rule: str, target: Target) -> tuple[str, ...]:
-        told = [e for e in self.contest(table, protocol, target) if not e.why]
-        if not told:
+        found = self.beside(table, protocol, target)
+        if not found:
             return (protocol, table, rule, "none predicts them", "", "")
-        best = told[0]
-        reach = best.error + (best.error_se if best.error_se == best.error_se else 0.0)
-        near = [e.name for e in told[1:] if e.error <= reach]
-        return (protocol, table, rule, best.name, _error(best), ", ".join(near) or "none")
+        best, *near = found
+        names = ", ".join(e.name for e in near) or "none"
+        return (protocol, table, rule, best.name, _error(best), names)
 
     def _of(self, target: Target, protocol: str) -> Section:
         mine = [e for e in self.entrants if (e.target, e.protocol) == (target, protocol)]
@@ -136,17 +146,21 @@ class Arena:
         return Section(f"{PLURAL[target].capitalize()}, {protocol}", (), head, rows)
 
     def _silent(self) -> Iterator[Section]:
-        told: dict[tuple[str, str, Target], list[Entrant]] = {}
+        told: dict[tuple[str, str, Target, str], list[str]] = {}
         for each in self.entrants:
             if each.why:
-                told.setdefault((each.name, each.table, each.target), []).append(each)
+                place = each.name, each.table, each.target, each.why
+                told.setdefault(place, []).append(each.protocol)
         rows = tuple(
-            (name, f"{table}, {PLURAL[target]}", ", ".join(e.protocol for e in mute),
-             mute[0].why[:110])
-            for (name, table, target), mute in told.items()
-        )  # fmt: skip
+            (name, f"{table}, {PLURAL[target]}", ", ".join(protocols), why)
+            for (name, table, target, why), protocols in told.items()
+        )
         if rows:
             yield Section("Without a prediction", (), ("law", "of", "protocols", "why"), rows)
+
+    def _left_out(self) -> Iterator[Section]:
+        if self.left_out:
+            yield Section("On no trial", self.left_out)
 
     def __str__(self) -> str:
         return text(self.sections())

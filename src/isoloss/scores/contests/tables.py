@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 import polars as pl
@@ -16,42 +17,43 @@ from isoloss.runs import TABLES, Runs, RunsError, read
 #: Fewer rows are no table of a law.
 FEWEST = 12
 AFTER, WEIGHTS = "{} after training", "{}, weights alone"
-NEITHER = "its runs are of one precision"
+ONE = "its runs are of one precision"
+WIDE = "none of its runs has fewer than 16 bits"
+NONE = "it has no such runs"
+#: Reasons for which nothing was rounded that could be on trial.
+NOTHING = ONE, WIDE, NONE
 
 
 def trained(runs: Runs) -> Runs | None:
     """The usable rows that were rounded in training alone, in precisions that laws read, under
     their commonest schedule.
 
-    None where these are fewer than a dozen, or of one precision.
+    None where these are fewer than a dozen, or of one precision, or none has fewer than 16 bits.
     """
-    trained = ~pl.col("precision").str.contains("->", literal=True)
-    return _several(runs.usable, trained & pl.col("precision").is_in(_readable(runs)))
+    rows = _trained(runs)
+    return None if isinstance(rows, str) else rows
 
 
-def rounded_after(runs: Runs) -> Runs | None:
-    """The usable rows that were trained at the reference and served so or rounded, under their
-    commonest schedule; None as of `trained`.
-    """
-    reference = pl.col("precision").str.replace(r"\s*->.*", "").is_in(["fp", "bf16"])
-    return _several(runs.usable, reference)
-
-
-def on_trial(name: str, runs: Runs) -> dict[str, Runs]:
-    """What of a table laws are tried on, by the name of the contest.
+def on_trial(name: str, runs: Runs) -> tuple[dict[str, Runs], dict[str, str]]:
+    """What of a table laws are tried on, by the name of the contest, and why the rest is left out.
 
     Rows rounded in training, by losses and gaps; where rows were rounded after training as well,
     the mean gaps of these (each of the model that it was made of), else these rows.
     """
-    one, other = trained(runs), rounded_after(runs)
-    if other is None or not _rounded(other):
-        return {} if one is None else {name: one}
-    if one is None:
-        return {name: other}
+    one, other = _trained(runs), _rounded_after(runs)
+    after = AFTER.format(name)
+    if isinstance(one, str) and isinstance(other, str):
+        both = f"of runs rounded in training, {one}; of those rounded after it, {other}"
+        return {}, {name: one if other in (one, *NOTHING) else both}
+    if isinstance(one, str):
+        assert isinstance(other, Runs)
+        return {name: other}, {} if one in NOTHING else {f"{name} in training": one}
+    if isinstance(other, str):
+        return {name: one}, {} if other in NOTHING else {after: other}
     try:
-        return {name: one, AFTER.format(name): mean_gaps(other)}
-    except FitError:  # no run has a partner at the reference
-        return {name: one}
+        return {name: one, after: mean_gaps(other)}, {}
+    except FitError as error:  # no run has a partner at the reference
+        return {name: one}, {after: str(error)}
 
 
 def known_tables() -> tuple[dict[str, Runs], dict[str, str]]:
@@ -59,13 +61,12 @@ def known_tables() -> tuple[dict[str, Runs], dict[str, str]]:
     found, left_out = dict[str, Runs](), dict[str, str]()
     for name in TABLES:
         try:
-            rows = on_trial(name, read(name))
+            rows, without = on_trial(name, read(name))
         except RunsError as error:
             left_out[name] = str(error)
             continue
         found |= rows
-        if not rows:
-            left_out[name] = NEITHER
+        left_out |= without
     return found, left_out
 
 
@@ -77,26 +78,50 @@ def weights_alone(sample: Sample) -> Mask:
     return np.asarray(fewest[sample.x.level] == np.inf)
 
 
-def _several(usable: Runs, condition: pl.Expr) -> Runs | None:
-    """The rows of a condition under their commonest schedule, where they are of two precisions."""
+def _trained(runs: Runs) -> Runs | str:
+    """The rows of `trained`, or why there are none."""
+    return _several(runs.usable, lambda precision: not precision.serve)
+
+
+def _rounded_after(runs: Runs) -> Runs | str:
+    """The usable rows that were trained at the reference and served so or rounded, under their
+    commonest schedule; or why there are none, as where none was rounded after training.
+    """
+    return _several(runs.usable, lambda precision: precision.trained.is_wide)
+
+
+def _several(usable: Runs, wanted: Callable[[Precision], bool]) -> Runs | str:
+    """The rows of the precisions that are wanted under their commonest schedule, or why laws cannot
+    be tried on them.
+    """
     if not len(usable):
-        return None
-    kept = usable.where(condition)
+        return "none of its runs is usable"
+    read = _precisions(usable)
+    spelled = [name for name, precision in read.items() if wanted(precision)]
+    kept = usable.where(pl.col("precision").is_in(spelled))
     if "schedule" in kept.columns and len(kept):
         (most, _), *_ = Counter(kept["schedule"].tolist()).most_common(1)
         kept = kept.where(schedule=most)
-    return kept if len(kept) >= FEWEST and len(set(kept["precision"])) > 1 else None
+    names = set(map(str, kept["precision"]))
+    if len(names) < 2:
+        return ONE if names else NONE
+    if all(read[name].is_wide for name in names):
+        return WIDE
+    if len(kept) < FEWEST:
+        return (
+            f"{len(kept)} runs have precisions that laws read and one schedule; it takes {FEWEST}"
+        )
+    return kept
 
 
-def _readable(runs: Runs) -> list[str]:
-    """The precisions of a table that laws read: no single operand, no change during training."""
-    found = []
-    for spelled in dict.fromkeys(map(str, runs.usable["precision"])):
+def _precisions(runs: Runs) -> dict[str, Precision]:
+    """The precisions of a table that laws read, by their spelling: no single operand, no change
+    during training.
+    """
+    found = {}
+    for spelled in dict.fromkeys(map(str, runs["precision"])):
         with contextlib.suppress(ValueError):
-            Precision.parse(spelled).check_one_format_a_part()
-            found.append(spelled)
+            precision = Precision.parse(spelled)
+            precision.check_one_format_a_part()
+            found[spelled] = precision
     return found
-
-
-def _rounded(runs: Runs) -> bool:
-    return any("->" in str(each) for each in runs["precision"])

@@ -13,7 +13,7 @@ from isoloss.runs.intake.content.histories import (
 )
 from isoloss.runs.intake.content.magnitudes import LIKELY, check_magnitudes, tells_its_unit
 from isoloss.runs.intake.content.other_kinds import check_is_header, check_is_text
-from isoloss.runs.intake.content.repeated_rows import copies
+from isoloss.runs.intake.content.repeated_rows import copies, repeated
 from isoloss.runs.intake.content.separators import COMMENT, Top, top_of
 from isoloss.runs.intake.content.trajectories import not_last, say_trajectories
 
@@ -21,7 +21,7 @@ from isoloss.runs.intake.content.trajectories import not_last, say_trajectories
 __all__ = [
     "COMMENT", "LIKELY", "Top", "called", "check_is_header", "check_is_text", "check_magnitudes",
     "check_once", "check_one_header", "check_one_row_a_run", "copies", "ending_of",
-    "evaluations_of", "is_one_run", "names_a_column", "naming", "not_last", "ranked",
+    "evaluations_of", "is_one_run", "names_a_column", "naming", "not_last", "ranked", "repeated",
     "repeats_named", "say_trajectories", "summing_up", "tells_its_unit", "told_apart", "top_of",
     "unknown_endings", "with_endings", "with_points", "with_run",
 ]

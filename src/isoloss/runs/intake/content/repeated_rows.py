@@ -47,9 +47,38 @@ def copies(frame: pl.DataFrame, origin: Origin) -> dict[int, str]:
     }
 
 
+def repeated(frame: pl.DataFrame, origin: Origin) -> dict[int, str]:
+    """Why runs that another source has too, with their key and all that was measured, are no
+    further runs, by position; as those of two stores that were trained or copied apart.
+
+    Parameters
+    ----------
+    frame
+        A table of runs that was put together.
+    origin
+        Where its rows are from.
+    """
+    same = ["key", "params", "tokens", "precision", "loss"]
+    if not {"source", *same} <= set(frame.columns):
+        return {}
+    counted = (pl.col("status") != "excluded") & _said("key")
+    own = frame.with_row_index("row").filter(counted)
+    own = own.with_columns(first=pl.col("source").first().over(same))
+    again = own.filter(pl.col("source") != pl.col("first"))
+    return {
+        row: f"{first} has this run too, by key and loss: one run counts once {origin.place(row)}"
+        for row, first in again.select("row", "first").iter_rows()
+    }
+
+
 def _is_id(name: str) -> bool:
     return name.lower().rsplit(".", 1)[-1] in IDS
 
 
 def _known(series: pl.Series) -> pl.Series:
-    return series.is_not_null() & (series.cast(pl.String).fill_null("").str.strip_chars() != "")
+    return series.to_frame().select(_said(series.name)).to_series()
+
+
+def _said(name: str) -> pl.Expr:
+    """Whether a column says anything in a row."""
+    return pl.col(name).cast(pl.String).fill_null("").str.strip_chars() != ""
