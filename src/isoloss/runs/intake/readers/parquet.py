@@ -23,9 +23,7 @@ def open_parquet(data: bytes, name: str) -> Opened:
 
 
 def _note(data: bytes) -> str:
-    # Older versions of polars read no metadata.
-    read = getattr(pl, "read_parquet_metadata", None)
-    return "" if read is None else str(read(io.BytesIO(data)).get(NOTE, ""))
+    return str(pl.read_parquet_metadata(io.BytesIO(data)).get(NOTE, ""))
 
 
 READERS.register(".parquet", Reader(open_parquet))
