@@ -51,13 +51,17 @@ class Deaths:
             self.alone.update(task.key for task in tasks)
 
     def hopeless(self, state: TaskState, how: str) -> str | None:
-        """Why a task whose worker died once more has failed; None while it may be tried again."""
+        """Why a task whose worker died once more has failed; None while it may be tried again.
+
+        how: how it died, "" where it lives and gave the task back.
+        """
         count, share = self._counts.get(state.key, (0, -1.0))
         count, share = (1 if state.share > share else count + 1), max(share, state.share)
         self._counts[state.key] = count, share
         if count < DEATHS:
             return None
-        return f"its worker died {count} times at {share:.0%} of the work; the last {how}"
+        what, last = ("died", f"; the last {how}") if how else ("gave it back", "")
+        return f"its worker {what} {count} times at {share:.0%} of the work{last}"
 
 
 def how_ended(code: int | None) -> str:

@@ -291,12 +291,13 @@ class UnderWay:
         for task, outcome in zip(sent, landed.outcomes, strict=True):
             # What was given back is told of by whoever has it now.
             if task in tasks or outcome.how == "done":
-                self._ended(task, outcome, progress)
-                again += [task.key] if outcome.how == "taken" else []
+                waits = self._ended(task, outcome, progress)
+                again += [task.key] if waits else []
         if again:
             self._wait_again(again)
 
-    def _ended(self, task: Task, outcome: Outcome, progress: Progress) -> None:
+    def _ended(self, task: Task, outcome: Outcome, progress: Progress) -> bool:
+        """Take in how a task ended; whether it waits again."""
         match outcome.how:
             case "store":
                 raise StoreError(f"{outcome.reason} ({self._finished()})")
@@ -306,9 +307,13 @@ class UnderWay:
                 self.waiting.discard(task.key)
                 self.elsewhere.discard(task.key)
             case "taken":
-                pass  # it waits again
+                return True
+            case "left":
+                self._look_at([task.key])
+                return not self._given_up(task, "", progress)
             case "failed":
                 self._failed(task, outcome.reason, progress)
+        return False
 
     def _died(self, tasks: Sequence[Task], how: str, progress: Progress) -> None:
         """A worker was killed, by the system or a person: its tasks wait again, unless that leads
@@ -330,15 +335,22 @@ class UnderWay:
         self.store.give_up(self.orders.sweep, [task.key for task in tasks])
         if len(tasks) != 1:
             progress.say(f"the worker of {len(tasks)} tasks {how}; each is tried again alone")
-        elif reason := self._deaths.hopeless(self._states[tasks[0].key], how):
-            self.store.fail(tasks[0].key, reason, f"{self.orders.sweep}:{uuid.uuid4().hex}")
-            self._failed(tasks[0], reason, progress)
+        elif self._given_up(tasks[0], how, progress):
             return
         else:
             progress.say(
                 f"{tasks[0].label}: its worker {how}; another one goes on from its last checkpoint"
             )
         self._wait_again([task.key for task in tasks])
+
+    def _given_up(self, task: Task, how: str, progress: Progress) -> bool:
+        """Whether a task has failed whose workers end before it does, without getting further."""
+        reason = self._deaths.hopeless(self._states[task.key], how)
+        if reason is None:
+            return False
+        self.store.fail(task.key, reason, f"{self.orders.sweep}:{uuid.uuid4().hex}")
+        self._failed(task, reason, progress)
+        return True
 
     def _failed(self, task: Task, reason: str, progress: Progress) -> None:
         self.waiting.discard(task.key)

@@ -218,17 +218,20 @@ class Driver:
 
     def _written(self, letters: Iterable[Letter]) -> dict[str, str | None]:
         """Write down what letters say that is new, in one transaction; what could not be."""
-        endings = []
+        endings, left = [], list[str]()
         for letter in letters:
             flight = self._of_task.get(letter.task)
             if flight is None or flight.attempt != letter.attempt:
                 continue  # of a call that is over
             told = flight.told.get(letter.task)
-            if told is None or told.writer != letter.writer:
-                told = flight.told[letter.task] = _Told(letter.writer)
+            if told is None or told.writer not in (letter.writer, *letter.before):
+                told = flight.told[letter.task] = _Told()
+            told.writer = letter.writer
             for sentence in letter.notes[told.notes :]:
                 self._store.say(letter.task, sentence)
             endings.append((_ending(letter, told), flight.claim))
+            if letter.how == "left":
+                left.append(letter.task)
             told.rows = max(told.rows, len(letter.rows))
             told.notes = max(told.notes, len(letter.notes))
             told.seconds = max(told.seconds, letter.seconds)
@@ -236,6 +239,9 @@ class Driver:
         for ending, _ in endings:
             if ending.key in problems and ending.state == "running":
                 self._lost(ending.key, problems[ending.key])
+        for key in left:  # others may have it now, though its call goes on
+            del self._of_task[key]
+            self._post.ended(key)
         return problems
 
     def _lost(self, key: str, refused: str | None) -> None:
@@ -252,7 +258,7 @@ class Driver:
         assert isinstance(landed.flight, _Flight)
         outcomes = []
         for task, outcome in zip(landed.flight.tasks, landed.outcomes, strict=True):
-            if task.key in problems and outcome.how in ("done", "failed"):
+            if task.key in problems and outcome.how in ("done", "failed", "left"):
                 why = problems[task.key]
                 outcome = Outcome("taken") if why is None else Outcome("failed", why)
             if outcome.how == "done" and not self._orders.keep:
@@ -320,6 +326,8 @@ def _outcome(letter: Letter | None) -> Outcome:
         case "done" | "failed" as how:
             assert letter is not None
             return Outcome(how, letter.reason, letter.seconds)
+        case "left" if letter is not None and letter.number:
+            return Outcome("left")
         case _:
             return Outcome("taken")
 

@@ -34,7 +34,7 @@ class Letter:
     writer
         The very worker: an engine may make one call twice, where a machine is lost and comes back.
     number
-        How many letters the worker has written of the task, from 1.
+        1 until a letter of the worker has arrived, then one more with each; 0 before it began.
     rows, notes
         Finished rows, and sentences for people.
     share, loss, seconds
@@ -44,6 +44,9 @@ class Letter:
         under the shared folder is full or a module cannot be imported, which ends the sweep.
     reason, trace
         Why it failed.
+    before
+        Writers of the same call whose last letters this one goes on from: it says all that they
+        said.
     """
 
     task: str
@@ -58,6 +61,7 @@ class Letter:
     how: Literal["running", "done", "failed", "left", "store"] = "running"
     reason: str = ""
     trace: str | None = None
+    before: tuple[str, ...] = ()
 
 
 class Post(Protocol):
@@ -68,6 +72,9 @@ class Post(Protocol):
 
     def heard(self, tasks: Iterable[str]) -> list[Letter]:
         """The letters on tasks that came since this was last asked."""
+
+    def told(self, attempt: str, tasks: Iterable[str]) -> list[Letter]:
+        """The last letters of a call, as its next worker asks where the engine makes it again."""
 
     def lose(self, task: str, attempt: str) -> None:
         """Let the worker of a call know that it has lost a task."""
@@ -118,6 +125,11 @@ class FolderPost:
                 self._read[key] = when
                 found.append(letter)
         return found
+
+    def told(self, attempt: str, tasks: Iterable[str]) -> list[Letter]:
+        """Those that lie in the folders of the tasks."""
+        there = [_opened(folder_of(self.path, key) / LETTER) for key in tasks]
+        return [each for each in there if each is not None and each.attempt == attempt]
 
     def lose(self, task: str, attempt: str) -> None:
         """Leave a notice where the task has a folder."""

@@ -153,6 +153,7 @@ class Mailbox:
 
     def __init__(self) -> None:
         self._letters: dict[str, Letter] = {}
+        self._new: dict[str, None] = {}
         self._writers: dict[str, str] = {}
         self._lost: set[tuple[str, str]] = set()
 
@@ -164,16 +165,27 @@ class Mailbox:
             return False
         self._writers[letter.task] = letter.writer
         self._letters[letter.task] = letter
+        self._new[letter.task] = None
         return True
 
     def take(self) -> list[Letter]:
         """The letters since this was last asked."""
-        found, self._letters = list(self._letters.values()), {}
+        found, self._new = [self._letters[task] for task in self._new], {}
         return found
+
+    def told(self, attempt: str, tasks: list[str]) -> list[Letter]:
+        """The last letters of a call."""
+        there = [self._letters[task] for task in tasks if task in self._letters]
+        return [letter for letter in there if letter.attempt == attempt]
 
     def lose(self, task: str, attempt: str) -> None:
         """Note that a call has lost a task."""
         self._lost.add((task, attempt))
+
+    def ended(self, task: str) -> None:
+        """Drop the letter of a task."""
+        self._letters.pop(task, None)
+        self._new.pop(task, None)
 
 
 class RayPost:
@@ -203,12 +215,18 @@ class RayPost:
             return []
         return found
 
+    def told(self, attempt: str, tasks: Iterable[str]) -> list[Letter]:
+        """What the mailbox has of a call."""
+        found: list[Letter] = _ray().get(self.box.told.remote(attempt, list(tasks)), timeout=ANSWER)
+        return found
+
     def lose(self, task: str, attempt: str) -> None:
         """Note it; the worker learns of it with its next letter."""
         self.box.lose.remote(task, attempt)
 
     def ended(self, task: str) -> None:
-        """Letters that are taken are gone."""
+        """Let the mailbox forget its letter."""
+        self.box.ended.remote(task)
 
 
 def _made(errand: Errand) -> tuple[Letter, ...]:
