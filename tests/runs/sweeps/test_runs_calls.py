@@ -4,18 +4,19 @@ is said.
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
-from isoloss.runs import AnyExecutor, Run, Store, Task, sweep
+from isoloss.runs import AnyExecutor, Run, RunsWarning, Store, StoreError, Task, sweep
 from isoloss.runs.sweeps import under_way as under_way_module
 from isoloss.runs.sweeps import working as working_module
 from isoloss.runs.sweeps.engines import Errand, FolderPost
 from isoloss.runs.sweeps.engines import driver as driver_module
 from isoloss.runs.sweeps.engines import errand as errand_module
 from isoloss.runs.sweeps.engines import slurm as slurm_module
+from isoloss.runs.sweeps.engines.call_notes import CallNotes
 from isoloss.runs.sweeps.engines.errand import Sent
 
 
@@ -157,3 +158,260 @@ def test_work_that_always_leaves_without_getting_further_fails(tmp_path):
         found = sweep([one_row("a", work)], tmp_path / "runs.db", executor=pool, show=False)
     assert found.failures == (("a", "its worker gave it back 5 times at 0% of the work"),)
     assert len(tries) == 5
+
+
+# ---- engines that raise
+class Gone(AnyExecutor):
+    """An engine that is told what to raise, and where."""
+
+    def __init__(self, pool, at_once: int, **raises) -> None:
+        super().__init__(pool, at_once)
+        self.raises, self.calls = raises, []
+
+    def _maybe(self, where: str) -> None:
+        if where in self.raises and len(self.calls) >= self.raises.get("after", 0):
+            raise self.raises[where]
+
+    def places(self):
+        self._maybe("places")
+        return super().places()
+
+    def submit(self, errands):
+        for errand in errands:
+            self._maybe("submit")
+            (handle,) = super().submit([errand])
+            self.calls.append(handle)
+            yield handle
+
+    def stop(self, done):
+        self._maybe("stop")
+
+
+def states(path) -> list[str]:
+    return [task.state for task in Store(path).tasks()]
+
+
+def test_calls_before_one_that_is_refused_learn_that_nobody_waits(tmp_path, fast):
+    ended, begun = [], threading.Event()
+
+    def work(watch):
+        begun.set()
+        try:
+            for _ in range(3000):
+                watch.tell(0.5)
+                time.sleep(0.01)
+        finally:
+            ended.append(watch.share)
+
+    with ThreadPoolExecutor(1) as pool:
+        engine = Gone(pool, 2, submit=RuntimeError("scheduler said no"), after=1)
+        tasks = [one_row("a", work), one_row("b", row)]
+        with pytest.raises(StoreError, match=r"the executor is broken \(scheduler said no\); 0 of"):
+            sweep(tasks, tmp_path / "runs.db", executor=engine, show=False)
+        assert begun.wait(60)
+        (letter,) = engine.calls[0].result(timeout=20)
+    assert (letter.how, ended) == ("left", [0.5])
+    assert states(tmp_path / "runs.db") == ["waiting", "waiting"]
+
+
+def test_an_engine_that_cannot_be_stopped_keeps_no_claim(tmp_path):
+    gone = ConnectionError("cluster is gone")
+    engine = Gone(None, 1, submit=RuntimeError("queue refuses"), stop=gone)
+    with pytest.raises(StoreError) as error:
+        sweep([one_row("a", row)], tmp_path / "runs.db", executor=engine, show=False)
+    assert str(error.value) == (
+        "the executor is broken (queue refuses); 0 of 1 tasks are in runs.db; give a new one, the "
+        "engine 'executor' could not be stopped (ConnectionError: cluster is gone)"
+    )
+    assert states(tmp_path / "runs.db") == ["waiting"]
+
+
+def test_an_engine_that_cannot_be_stopped_after_all_is_a_warning(tmp_path):
+    with ThreadPoolExecutor(1) as pool:
+        engine = Gone(pool, 1, stop=ConnectionError("cluster is gone"))
+        with pytest.warns(RunsWarning, match=r"all is done, and the engine 'executor' could not"):
+            found = sweep([one_row("a", row)], tmp_path / "runs.db", executor=engine, show=False)
+    assert found.done == 1
+
+
+def test_an_engine_that_does_not_count_its_places_is_one_sentence(tmp_path):
+    engine = Gone(None, 1, places=ConnectionError("no head"))
+    with pytest.raises(StoreError, match=r"the executor is broken \(no head\); 0 of 1 tasks"):
+        sweep([one_row("a", row)], tmp_path / "runs.db", executor=engine, show=False)
+
+
+def test_an_engine_that_cannot_begin_is_one_sentence(tmp_path):
+    class Late(AnyExecutor):
+        def start(self, store):
+            raise TimeoutError("no answer")
+
+    with pytest.raises(StoreError, match=r"'executor' cannot begin \(TimeoutError: no answer\)"):
+        sweep([one_row("a", row)], tmp_path / "runs.db", executor=Late(None, 1), show=False)
+
+
+@pytest.mark.parametrize("for_long", [False, True])
+def test_a_call_that_is_not_answered_for(tmp_path, monkeypatch, for_long):
+    """Once is nothing; for long, its worker is lost, and in the end its task fails alone."""
+    monkeypatch.setattr(driver_module, "UNANSWERED", 0.1 if for_long else 60.0)
+    made = []
+
+    class Call:
+        def __init__(self, call) -> None:
+            self.asked, self.call = 0, call
+            made.append(self)
+
+        def done(self):
+            self.asked += 1
+            if for_long or self.asked == 1:
+                raise ConnectionError("scheduler is gone")
+            return True
+
+        def result(self):
+            return self.call()
+
+    submits = type("Submits", (), {"submit": lambda self, call: Call(call)})()
+    found = sweep([one_row("a", row)], tmp_path / "runs.db", executor=submits, show=False)
+    assert (found.done, len(made)) == ((0, 5) if for_long else (1, 1))
+    if for_long:
+        assert found.failures[0][1].endswith(
+            "the last was lost (ConnectionError: scheduler is gone)"
+        )
+
+
+@pytest.mark.parametrize("at_once", [None, 2])
+def test_workers_that_die_at_birth_are_said_once(tmp_path, at_once):
+    class Stillborn:
+        calls = 0
+
+        def submit(self, errand):
+            self.calls += 1
+            dead = Future()
+            dead.set_exception(ModuleNotFoundError("No module named 'mine'"))
+            return dead
+
+    executor = Stillborn()
+    tasks = [one_row(f"t{k}", row) for k in range(12)]
+    with pytest.raises(StoreError) as error:
+        sweep(tasks, tmp_path / "runs.db", executor=executor, workers=at_once, show=False)
+    assert str(error.value).startswith("no worker begins to work: each must be able to import")
+    assert "(ModuleNotFoundError: No module named 'mine')" in str(error.value)
+    assert executor.calls <= 24  # of 60
+    assert set(states(tmp_path / "runs.db")) <= {"waiting", "failed"}
+
+
+def test_workers_that_die_after_one_has_begun_concern_their_task_alone(tmp_path):
+    class OneGood:
+        def submit(self, errand):
+            future = Future()
+            if errand.sent.tasks[0][0].key == "good":
+                future.set_result(errand())
+            else:
+                future.set_exception(ModuleNotFoundError("No module named 'mine'"))
+            return future
+
+    tasks = [one_row(f"t{k}", row) for k in range(4)] + [one_row("good", row, flops=1.0)]
+    found = sweep(tasks, tmp_path / "runs.db", executor=OneGood(), workers=1, show=False)
+    assert (found.done, len(found.failures)) == (1, 4)
+
+
+# ---- engines whose calls stay
+class Stays(AnyExecutor):
+    """Threads of ours that stand for jobs which outlive their driver."""
+
+    stays, jobs = True, {}
+
+    def __init__(self, pool, name: str = "stays", known: bool = True) -> None:
+        super().__init__(pool, 4)
+        self.name, self.known = name, known
+
+    def submit(self, errands):
+        for errand in errands:
+            handle = self.executor.submit(errand)
+            self.jobs[str(id(handle))] = handle
+            yield handle
+
+    def reference(self, handle):
+        return str(id(handle))
+
+    def again(self, reference):
+        return self.jobs.get(reference) if self.known else None
+
+
+def test_notes_of_other_engines_and_other_sweeps_stay(tmp_path, fast):
+    go, path = threading.Event(), tmp_path / "runs.db"
+
+    def slow(watch):
+        assert go.wait(60)
+        row(watch)
+
+    def notes():
+        return sorted(each.name for each in (tmp_path / "runs.db.files").glob("*-under-way/*"))
+
+    with ThreadPoolExecutor(8) as pool, ThreadPoolExecutor(1) as side:
+        try:
+            first = side.submit(sweep, [one_row("a", slow)], path, executor=Stays(pool), show=False)
+            while not notes():
+                time.sleep(0.01)
+            before = notes()
+            for other, key in ((Stays(pool, known=False), "b"), (Stays(pool, "another"), "c")):
+                assert sweep([one_row(key, row)], path, executor=other, show=False).done == 1
+                assert notes() == before
+            (note,) = CallNotes(path, "stays")
+            assert (note.engine, note.tasks) == ("stays", ("a",))
+            assert list(CallNotes(path, "another")) == []
+        finally:
+            go.set()
+        assert first.result().done == 1
+    assert not (tmp_path / "runs.db.files").exists()
+
+
+def test_jobs_that_go_on_are_told_of_where_a_sweep_fails(tmp_path):
+    """The store is gone in the middle: the sentence says that jobs go on."""
+    go, path = threading.Event(), tmp_path / "runs.db"
+
+    def slow(watch):
+        go.wait(60)
+
+    class Full(Stays):
+        def places(self):
+            if self.jobs.pop("sent", None):
+                raise StoreError("the disk is full")
+            return 4
+
+        def submit(self, errands):
+            yield from super().submit(errands)
+            self.jobs["sent"] = True
+
+    with ThreadPoolExecutor(2) as pool:
+        try:
+            with pytest.raises(StoreError, match=r"^the disk is full, 2 jobs of stays go on$"):
+                sweep(
+                    [one_row("a", slow), one_row("b", slow)],
+                    path,
+                    executor=Full(pool),
+                    show=False,
+                )
+        finally:
+            go.set()
+    assert states(path) == ["waiting", "waiting"]
+
+
+# ---- as many as were asked for
+@pytest.mark.parametrize("own", [False, True])
+def test_workers_are_the_calls_at_once_of_any_engine(tmp_path, own):
+    lock, now, most = threading.Lock(), [], []
+
+    def work(watch):
+        with lock:
+            now.append(1)
+            most.append(len(now))
+        time.sleep(0.05)
+        with lock:
+            now.pop()
+        row(watch)
+
+    with ThreadPoolExecutor(8) as pool:
+        engine = AnyExecutor(pool) if own else pool
+        tasks = [one_row(f"t{k}", work) for k in range(8)]
+        found = sweep(tasks, tmp_path / "runs.db", executor=engine, workers=2, show=False)
+    assert (found.done, max(most)) == (8, 2)

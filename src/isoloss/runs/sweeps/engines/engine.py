@@ -6,7 +6,7 @@ results have ``result`` and ``done`` is taken as it is (`AnyExecutor`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -65,8 +65,8 @@ class Engine(Protocol):
     def places(self) -> int | None:
         """Calls that are worth having under way now; None for all there are."""
 
-    def submit(self, errands: Sequence[Errand]) -> Sequence[Handle]:
-        """Hand over some calls."""
+    def submit(self, errands: Sequence[Errand]) -> Iterable[Handle]:
+        """Hand over some calls; those that come before an error are under way."""
 
     def reference(self, handle: Handle) -> str:
         """A name by which `again` finds a call, where it stays."""
@@ -110,16 +110,16 @@ class AnyExecutor:
         """As many as were asked for."""
         return self.at_once
 
-    def submit(self, errands: Sequence[Errand]) -> Sequence[Handle]:
+    def submit(self, errands: Sequence[Errand]) -> Iterable[Handle]:
         """One call each."""
-        found = [self.executor.submit(errand) for errand in errands]
-        for handle in found:
+        for errand in errands:
+            handle = self.executor.submit(errand)
             if not all(callable(getattr(handle, name, None)) for name in ("done", "result")):
                 raise StoreError(
                     f"submit of {type(self.executor).__name__} gave {shown_value(handle)}; "
                     "accepted is a call with done and result"
                 )
-        return found
+            yield handle
 
     def reference(self, handle: Handle) -> str:
         """Calls that do not stay have no name."""

@@ -34,11 +34,14 @@ class Landed:
         How each of its tasks ended; None where its worker died.
     how
         How that died.
+    begun
+        Whether any worker has been heard of so far, where they are not those of this machine.
     """
 
     flight: Hashable
     outcomes: tuple[Outcome, ...] | None
     how: str = ""
+    begun: bool = True
 
 
 class Hands(Protocol):

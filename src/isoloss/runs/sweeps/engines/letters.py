@@ -132,10 +132,8 @@ class FolderPost:
         return [each for each in there if each is not None and each.attempt == attempt]
 
     def lose(self, task: str, attempt: str) -> None:
-        """Leave a notice where the task has a folder."""
-        folder = folder_of(self.path, task)
-        if folder.is_dir():
-            (folder / f"{LOST}{_plain(attempt)}").touch()
+        """Leave a notice in the folder of the task, also for a worker that has yet to begin."""
+        (make_folder(self.path, task) / f"{LOST}{_plain(attempt)}").touch()
 
     def ended(self, task: str) -> None:
         """Remove letter and notices."""

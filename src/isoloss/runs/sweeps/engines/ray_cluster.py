@@ -101,9 +101,9 @@ class Ray:
             self._slots, self._counted = max(1, int(slots)), now
         return min(2 * self._slots, self.at_once or 2 * self._slots)
 
-    def submit(self, errands: Sequence[Errand]) -> Sequence[Handle]:
+    def submit(self, errands: Sequence[Errand]) -> Iterable[Handle]:
         """One remote call each."""
-        return [RayCall(self._call.remote(errand)) for errand in errands]
+        return (RayCall(self._call.remote(errand)) for errand in errands)
 
     def reference(self, handle: Handle) -> str:
         """Calls end with their driver."""
