@@ -32,6 +32,7 @@ from isoloss.runs.sweeps.engines import ENGINES, Errand, FolderPost, Letter
 from isoloss.runs.sweeps.engines import driver as driver_module
 from isoloss.runs.sweeps.engines import slurm as slurm_module
 from isoloss.runs.sweeps.engines.errand import Sent
+from isoloss.runs.sweeps.process_id import Owner
 
 ROOT = Path(__file__).parents[3]
 
@@ -433,3 +434,52 @@ def test_a_module_of_ones_own_travels_by_its_reference(tmp_path):
     gone = subprocess.run(words, capture_output=True, text=True, check=True)
     assert "how='store'" in gone.stdout
     assert "a worker cannot use module" in gone.stdout
+
+
+def test_two_drivers_on_one_store_leave_each_other_their_jobs(tmp_path, toys, capfd):
+    """The first ends while jobs of the second work: their files stay."""
+    pytest.importorskip("submitit")
+    path, (quick, slow) = tmp_path / "runs.db", toys(2, 150, 0.02)
+    quick = replace(quick, work=replace(quick.work, steps=5))
+    with ThreadPoolExecutor(1) as side:
+        second = side.submit(sweep, [slow], path, executor=Slurm(local=True))
+        while not list(tmp_path.glob("runs.db.files/isoloss-under-way/*.json")):
+            time.sleep(0.02)
+        assert sweep([quick], path, executor=Slurm(local=True), show=False).done == 1
+        assert len(list(tmp_path.glob("runs.db.files/isoloss-jobs/*_submitted.pkl"))) == 1
+        assert second.result().done == 1
+    assert "was lost" not in capfd.readouterr().err
+    assert not (tmp_path / "runs.db.files").exists()
+
+
+def test_files_of_jobs_of_slurm_are_removed_and_no_others(tmp_path):
+    submitit = pytest.importorskip("submitit")
+    engine = Slurm()
+    engine._executor = type("Executor", (), {"folder": tmp_path / "jobs"})
+    engine._executor.folder.mkdir()
+    for name in ("7_submission.sh", "7_0_submitted.pkl", "7_0_0_log.out", "70_0_submitted.pkl"):
+        (engine._executor.folder / name).touch()
+    (engine._executor.folder / ".submission_file_a.sh").symlink_to("7_submission.sh")
+    job = engine.again("7_0").job
+    assert type(job) is submitit.SlurmJob
+    engine.stop(False)
+    assert len(list(engine._executor.folder.iterdir())) == 5
+    engine.stop(True)
+    assert [file.name for file in engine._executor.folder.iterdir()] == ["70_0_submitted.pkl"]
+
+
+def test_a_job_of_this_machine_is_known_by_its_process_not_by_its_number(tmp_path):
+    """A number that another process has by now is no job that goes on."""
+    pytest.importorskip("submitit")
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    engine = Slurm(local=True)
+    engine._executor = type("Executor", (), {"folder": tmp_path})
+    there = Owner.of(child.pid)
+    same, other = (
+        engine.again(f"7 {owner}") for owner in (there, replace(there, start=f"{there.start}1"))
+    )
+    assert same._goes_on()
+    assert not other._goes_on()
+    child.communicate(b"\n")
+    assert not same._goes_on()
+    assert Owner.of(child.pid).gone

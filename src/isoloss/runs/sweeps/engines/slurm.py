@@ -7,9 +7,8 @@ are there is asked of ``squeue``, which needs no accounting. The same on process
 
 from __future__ import annotations
 
-import os
+import contextlib
 import re
-import shutil
 import subprocess
 import threading
 import time
@@ -25,6 +24,7 @@ from isoloss.runs.sweeps.engines.engine import Handle
 from isoloss.runs.sweeps.engines.errand import Errand
 from isoloss.runs.sweeps.engines.letters import FolderPost, Letter, Post
 from isoloss.runs.sweeps.folders import folder_of
+from isoloss.runs.sweeps.process_id import Owner
 
 #: The folder of submitit's own files, beside those of tasks.
 JOBS = "isoloss-jobs"
@@ -105,6 +105,7 @@ class Slurm:
         self._cpus, self._more = cpus_per_task, dict(more or {})
         self._executor: Any = None
         self._queue = Queue()
+        self._jobs: list[SubmittedJob] = []
 
     def start(self, store: Path) -> Post:
         """Make submitit ready, with a folder beside those of tasks."""
@@ -142,24 +143,24 @@ class Slurm:
             warnings.simplefilter("ignore")
             with self._executor.batch():
                 jobs = [self._executor.submit(Leavable(errand)) for errand in errands]
-        return [SubmittedJob(job, self._queue) for job in jobs]
+        made = [SubmittedJob(job, self._queue) for job in jobs]
+        self._jobs += made
+        return made
 
     def reference(self, handle: Handle) -> str:
-        """The number of the job, and of its process where that is ours."""
+        """The number of the job, and its process where that is on this machine."""
         assert isinstance(handle, SubmittedJob)
         process = getattr(handle.job, "_process", None)
-        return f"{handle.job.job_id}" + (f" {process.pid}" if process is not None else "")
+        return f"{handle.job.job_id}" + (f" {Owner.of(process.pid)}" if process is not None else "")
 
     def again(self, reference: str) -> Handle | None:
         """The job of an earlier driver, whether or not it has ended since."""
         submitit = _submitit()
-        number, _, pid = reference.partition(" ")
+        number, _, process = reference.partition(" ")
         kind = submitit.LocalJob if self.local else submitit.SlurmJob
-        return SubmittedJob(
-            kind(folder=self._executor.folder, job_id=number),
-            self._queue,
-            int(pid) if pid else None,
-        )
+        job = kind(folder=self._executor.folder, job_id=number)
+        self._jobs.append(SubmittedJob(job, self._queue, Owner.parse(process) if process else None))
+        return self._jobs[-1]
 
     def cancel(self, handle: Handle) -> None:
         """By scancel, or a signal."""
@@ -167,9 +168,15 @@ class Slurm:
         handle.job.cancel(check=False)
 
     def stop(self, done: bool) -> None:
-        """Jobs are the queue's; their logs go once none is of use."""
+        """Jobs are the queue's; the files of ours go once none is of use."""
         if done and self._executor is not None:
-            shutil.rmtree(self._executor.folder, ignore_errors=True)
+            for job in self._jobs:
+                job.remove_files()
+            for link in self._executor.folder.glob(".submission_file_*"):
+                if not link.exists():  # it led to a file of a job that is removed
+                    link.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self._executor.folder.rmdir()
 
 
 class Leavable:
@@ -212,8 +219,8 @@ class Leavable:
 class SubmittedJob:
     """A job that was submitted, by this driver or an earlier one."""
 
-    def __init__(self, job: Any, queue: Queue, pid: int | None = None) -> None:
-        self.job, self._queue, self._pid = job, queue, pid
+    def __init__(self, job: Any, queue: Queue, process: Owner | None = None) -> None:
+        self.job, self._queue, self._process = job, queue, process
         self._missed: float | None = None
 
     def done(self) -> bool:
@@ -237,13 +244,13 @@ class SubmittedJob:
     def _goes_on(self) -> bool:
         if self.is_slurm:
             return self._queue.has(str(self.job.job_id))
-        if self._pid is None:
-            return not self.job.done()
-        try:
-            os.kill(self._pid, 0)
-        except ProcessLookupError:
-            return False
-        return True
+        return not (self.job.done() if self._process is None else self._process.gone)
+
+    def remove_files(self) -> None:
+        """Remove what submitit keeps of it."""
+        paths, number = self.job.paths, self.job.job_id
+        for file in (paths.submission_file, *paths.folder.glob(f"{number}_*")):
+            file.unlink(missing_ok=True)
 
     def result(self) -> tuple[Letter, ...]:
         """What it returned; RuntimeError with the last line of its log where it left nothing."""
