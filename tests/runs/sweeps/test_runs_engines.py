@@ -1,5 +1,6 @@
 """Engines: the driver alone writes; whoever dies, every run once; jobs outlive their driver."""
 
+import math
 import os
 import pickle
 import signal
@@ -369,6 +370,11 @@ def test_engines_by_name(monkeypatch):
     [
         ("rya", {}, "unknown engine 'rya'; did you mean 'ray'"),
         ("ray", {"partition": "gpu"}, "the engine 'ray' knows no partition ('gpu'); leave it out"),
+        (
+            "ray",
+            {"more": {"account": "lab", "qos": "low"}},
+            "the engine 'ray' knows no options of sbatch ('account', 'qos'); leave it out",
+        ),
         ("slurm:host", {}, "the engine 'slurm' knows no address ('host'); leave it out"),
         ("slurm", {"gpus_per_task": 0.25}, "gpus_per_task is 0.25 on Slurm, which gives whole"),
         ("slurm", {"more": {"time": "3"}}, "sbatch option 'time' is set by isoloss, whose"),
@@ -381,6 +387,32 @@ def test_what_an_engine_cannot_do(name, asked, sentence):
     with pytest.raises(StoreError) as error:
         engine_named(name, Asked(**asked))
     assert str(error.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: Ray(cpus_per_task=0), "cpus_per_task and gpus_per_task are 0; accepted is a"),
+        (lambda: Ray(cpus_per_task=-1), "cpus_per_task is -1; accepted is a number of 0 or more"),
+        (lambda: Ray(cpus_per_task=math.inf), "cpus_per_task is inf; accepted is a number of"),
+        (lambda: Ray(gpus_per_task=math.nan), "gpus_per_task is nan; accepted is a number of"),
+        (lambda: Ray(at_once=0), "at_once is 0; accepted is a whole number above 0"),
+        (lambda: Slurm(at_once=-2), "at_once is -2; accepted is a whole number above 0"),
+        (lambda: Slurm(cpus_per_task=0), "cpus_per_task is 0; accepted is a whole number above 0"),
+        (lambda: Slurm(gpus_per_task=math.inf), "gpus_per_task is inf; accepted is a number of"),
+        (lambda: Slurm(gpus_per_task=-1), "gpus_per_task is -1; accepted is a number of 0 or"),
+        (lambda: AnyExecutor(None, 0), "at_once is 0; accepted is a whole number above 0"),
+        (lambda: AnyExecutor(None, 1.5), "at_once is 1.5; accepted is a whole number above 0"),
+    ],
+)
+def test_settings_that_no_engine_can_have(make, sentence):
+    with pytest.raises(StoreError) as error:
+        make()
+    assert str(error.value).startswith(sentence)
+
+
+def test_devices_alone_are_enough_for_a_task_of_ray():
+    assert Ray(gpus_per_task=0.5, cpus_per_task=0).cpus_per_task == 0
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ sweeps.
 import itertools
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -220,6 +221,45 @@ def test_the_outlook_says_hours_places_and_money(tmp_path, toys):
     said = str(outlook(tasks, store.path, 2, price=3.0)).splitlines()
     assert said[-3:] == [
         "time    about 4.0 h, 4.0 h to 4.0 h in nine of ten draws from 4 tasks",
-        "places  2, 100% busy; more than about 4 shorten nothing: the longest task takes 2 h",
+        "places  2, 100% busy; more than about 4 shorten nothing: the longest task takes 2.0 h",
         "money   24 for 2 places of 3 an hour, 24 to 24 in nine of ten draws",
     ]
+
+
+def test_work_that_is_all_done_is_not_work_of_unknown_size():
+    measured = [(1e9, 10.0)] * 5
+    one, two = (sizing(measured, left, 4) for left in ({"a": 1e12}, {"a": 1e12, "b": 0.0}))
+    assert one == two
+    assert one.hours == pytest.approx(1e4 / 3600)
+    assert sizing(measured, {"a": 0.0}, 4) is None
+    unknown = sizing(measured, {"a": 1e12, "b": None}, 4)  # then tasks are alike, of 10 s each
+    assert (unknown.hours, unknown.busy) == pytest.approx((10 / 3600, 20 / 3600))
+
+
+def test_the_time_of_an_outlook_lies_in_its_interval(tmp_path):
+    """One large task among small ones: the rate over all workers would say an eighth of it."""
+    tasks = of_flops([1e9] * 6 + [1e13] + [1e9] * 7)
+    store = Store(tmp_path / "runs.db")
+    store.enter(tasks)
+    for task in tasks[:6]:
+        store.claim(task, "me:1")
+        store.beat(task.key, "me:1", 1.0, None, 10.0)
+        store.add(task.key, Run(1e6, 2e7, "w4", 3.0, key=task.rows[0]))
+        store.end(task.key, "me:1", "done")
+    found = outlook(tasks, store.path, 8)
+    assert found.seconds == pytest.approx(1e5)
+    assert found.sized.low <= found.seconds / 3600 <= found.sized.high
+    assert "time    about 27.8 h, 27.8 h to 27.8 h in nine" in str(found)
+    store.claim(tasks[6], "me:1")
+    store.beat(tasks[6].key, "me:1", 1.0, None, 1e5)  # all but written down
+    assert outlook(tasks, store.path, 8).seconds == pytest.approx(10.0)
+
+
+def test_what_is_unknown_of_one_task_is_not_known_of_all(tmp_path):
+    tasks = [replace(task, memory=1e9) for task in of_flops([1e9, 0.0])]
+    found = outlook(tasks, tmp_path / "runs.db", 2)
+    assert (found.flops, found.memory) == (None, 2e9)
+    assert "FLOPs   unknown to do" in str(found)
+    less = outlook([tasks[0], replace(tasks[1], flops=1.0, memory=0.0)], tmp_path / "runs.db", 2)
+    assert (less.flops, less.memory) == (1e9 + 1, None)
+    assert "memory  unknown for 2 at once" in str(less)

@@ -14,6 +14,7 @@ from isoloss.files import shown_value
 from isoloss.runs.problems import StoreError
 from isoloss.runs.sweeps.engines.errand import Errand
 from isoloss.runs.sweeps.engines.letters import FolderPost, Letter, Post
+from isoloss.runs.sweeps.engines.settings import check_whole
 
 
 class Handle(Protocol):
@@ -99,6 +100,7 @@ class AnyExecutor:
     most = 1
 
     def __init__(self, executor: Any, at_once: int | None = None) -> None:
+        check_whole("at_once", at_once)
         self.executor = executor
         self.at_once: int | None = at_once or getattr(executor, "_max_workers", None)
 

@@ -45,9 +45,10 @@ class Asked:
         for name in ("address", "gpus_per_task", "partition", "time", "more"):
             value = getattr(self, name)
             if value and name not in known:
-                raise StoreError(
-                    f"the engine '{engine}' knows no {name} ({shown_value(value)}); leave it out"
-                )
+                what = f"no {name} ({shown_value(value)})"
+                if name == "more":
+                    what = f"no options of sbatch ({', '.join(map(shown_value, value))})"
+                raise StoreError(f"the engine '{engine}' knows {what}; leave it out")
 
 
 Make = Callable[[Asked], Engine | Submits]

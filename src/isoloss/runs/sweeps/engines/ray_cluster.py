@@ -17,6 +17,7 @@ from isoloss.runs.problems import StoreError
 from isoloss.runs.sweeps.engines.engine import Handle
 from isoloss.runs.sweeps.engines.errand import Errand
 from isoloss.runs.sweeps.engines.letters import FolderPost, Letter, Post
+from isoloss.runs.sweeps.engines.settings import check_share, check_whole
 from isoloss.runs.sweeps.portions import MOST
 
 #: How often Ray itself makes a call again whose worker died.
@@ -51,6 +52,14 @@ class Ray:
         cpus_per_task: float = 1,
         at_once: int | None = None,
     ) -> None:
+        check_whole("at_once", at_once)
+        check_share("gpus_per_task", gpus_per_task)
+        check_share("cpus_per_task", cpus_per_task)
+        if not gpus_per_task and not cpus_per_task:
+            raise StoreError(
+                "cpus_per_task and gpus_per_task are 0; accepted is a number above 0 for one of "
+                "them, by which Ray counts places"
+            )
         self.address, self.at_once = address, at_once
         self.gpus_per_task, self.cpus_per_task = gpus_per_task, cpus_per_task
         self._ours = False

@@ -23,6 +23,7 @@ from isoloss.runs.sweeps.crew import cores
 from isoloss.runs.sweeps.engines.engine import Handle
 from isoloss.runs.sweeps.engines.errand import Errand
 from isoloss.runs.sweeps.engines.letters import FolderPost, Letter, Post
+from isoloss.runs.sweeps.engines.settings import check_share, check_whole
 from isoloss.runs.sweeps.folders import folder_of
 from isoloss.runs.sweeps.process_id import Owner
 
@@ -82,6 +83,9 @@ class Slurm:
         at_once: int | None = None,
         local: bool = False,
     ) -> None:
+        check_whole("at_once", at_once)
+        check_whole("cpus_per_task", cpus_per_task)
+        check_share("gpus_per_task", gpus_per_task)
         if gpus_per_task != int(gpus_per_task):
             raise StoreError(
                 f"gpus_per_task is {gpus_per_task:g} on Slurm, which gives whole devices; accepted "
