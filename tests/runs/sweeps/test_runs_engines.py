@@ -515,3 +515,11 @@ def test_a_job_of_this_machine_is_known_by_its_process_not_by_its_number(tmp_pat
     child.communicate(b"\n")
     assert not same._goes_on()
     assert Owner.of(child.pid).gone
+
+
+def test_what_a_driver_read_does_not_travel_with_its_calls(tmp_path):
+    post = FolderPost(tmp_path / "runs.db")
+    assert post.tell(Letter("a", "x", "w", 1))
+    assert len(post.heard(["a"])) == 1
+    assert post.heard(["a"]) == []
+    assert len(pickle.loads(pickle.dumps(post)).heard(["a"])) == 1

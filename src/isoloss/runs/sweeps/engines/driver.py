@@ -184,7 +184,7 @@ class Driver:
                 return found
             if not self._asked:
                 with suppress(queue.Empty):
-                    self._ended.put(self._ended.get(timeout=left))
+                    return [self._ended.get(timeout=left), *self._now_ended()]
             else:
                 time.sleep(min(left, self._engine.every))
 

@@ -6,14 +6,12 @@ import contextlib
 import pickle
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from isoloss.files import use, used
-from isoloss.runs.problems import StoreError
-from isoloss.runs.run import Run
 from isoloss.runs.stored import Packed
 from isoloss.runs.sweeps.batch import GATHER
 from isoloss.runs.sweeps.engines.letters import Letter, Post
@@ -160,10 +158,9 @@ class Desk:
             task.key, errand.attempt, writer, before=(*before.before, before.writer)
         )
         self._rows, self._notes = list(before.rows), list(before.notes)
-        self._there = there | {row.key for row in before.rows}
         self._arrived, self._unheard = 0, ""
         self._began = time.monotonic()
-        self.watch = Watch(self, task, self._there, self._keep)
+        self.watch = Watch(self, task, there | {row.key for row in before.rows}, self._keep)
 
     def last(self, how: Ended, reason: str, trace: str | None) -> Letter:
         """The letter that the call returns."""
@@ -200,14 +197,6 @@ class Desk:
         self._rows.append(row)
         if at_once or time.monotonic() - self._began >= GATHER:
             self.beat()
-
-    def present(self, keys: Iterable[str]) -> set[str]:
-        """Those of the rows that the driver knew."""
-        return set(keys) & self._there
-
-    def add(self, task: str, run: Run, **extra: Any) -> None:
-        """Not how rows come here: the watch hands them over packed."""
-        raise StoreError(f"a row of task {task} reached the desk of a worker unpacked ({run})")
 
     def say(self, task: str, sentence: str) -> None:
         """Keep a sentence for the next letter."""

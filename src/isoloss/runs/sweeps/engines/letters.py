@@ -11,7 +11,7 @@ import pickle
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from isoloss.files import write
 from isoloss.runs.stored import Packed
@@ -95,6 +95,9 @@ class FolderPost:
 
     path: Path
     _read: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
+
+    def __reduce__(self) -> Any:
+        return FolderPost, (self.path,)  # what was read concerns the driver alone
 
     def tell(self, letter: Letter) -> bool:
         """Leave the letter, unless another worker has written since ours began, or the task is

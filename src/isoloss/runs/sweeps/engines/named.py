@@ -13,6 +13,8 @@ from typing import Any
 from isoloss.files import Registry, shown_value
 from isoloss.runs.problems import StoreError
 from isoloss.runs.sweeps.engines.engine import AnyExecutor, Engine, Submits
+from isoloss.runs.sweeps.engines.ray_cluster import Ray
+from isoloss.runs.sweeps.engines.slurm import Slurm
 
 
 @dataclass(frozen=True)
@@ -55,15 +57,11 @@ Make = Callable[[Asked], Engine | Submits]
 
 
 def _ray(asked: Asked) -> Any:
-    from isoloss.runs.sweeps.engines.ray_cluster import Ray
-
     asked.only("ray", "address", "gpus_per_task")
     return Ray(asked.address or None, asked.gpus_per_task, at_once=asked.at_once)
 
 
 def _slurm(asked: Asked, local: bool = False) -> Any:
-    from isoloss.runs.sweeps.engines.slurm import Slurm
-
     known = ("time",) if local else ("gpus_per_task", "partition", "time", "more")
     asked.only("submitit-local" if local else "slurm", *known)
     return Slurm(

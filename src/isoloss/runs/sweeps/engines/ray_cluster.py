@@ -16,7 +16,7 @@ from typing import Any
 from isoloss.runs.problems import StoreError
 from isoloss.runs.sweeps.engines.engine import Handle
 from isoloss.runs.sweeps.engines.errand import Errand
-from isoloss.runs.sweeps.engines.letters import FolderPost, Letter, Post
+from isoloss.runs.sweeps.engines.letters import Letter, Post
 from isoloss.runs.sweeps.engines.settings import check_share, check_whole
 from isoloss.runs.sweeps.portions import MOST
 
@@ -97,7 +97,7 @@ class Ray:
         self._call = ray.remote(_made).options(
             num_cpus=self.cpus_per_task, num_gpus=self.gpus_per_task, max_retries=RETRIES
         )
-        return RayPost(self._box, FolderPost(store))
+        return RayPost(self._box)
 
     def places(self) -> int | None:
         """Twice what the nodes that are there can do at once, so that none waits."""
@@ -204,12 +204,10 @@ class RayPost:
     ----------
     box
         The actor.
-    folders
-        The folders of tasks, which nodes may share.
     """
 
-    def __init__(self, box: Any, folders: FolderPost) -> None:
-        self.box, self.folders = box, folders
+    def __init__(self, box: Any) -> None:
+        self.box = box
 
     def tell(self, letter: Letter) -> bool:
         """Send a letter, and wait a little for what the mailbox says of its writer."""

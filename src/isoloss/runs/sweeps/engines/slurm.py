@@ -108,7 +108,7 @@ class Slurm:
         self._asked = {name: value for name, value in asked.items() if value is not None}
         self._cpus, self._more = cpus_per_task, dict(more or {})
         self._executor: Any = None
-        self._queue = Queue()
+        self._queue = None if local else Queue()
         self._jobs: list[SubmittedJob] = []
 
     def start(self, store: Path) -> Post:
@@ -147,15 +147,17 @@ class Slurm:
             warnings.simplefilter("ignore")
             with self._executor.batch():
                 jobs = [self._executor.submit(Leavable(errand)) for errand in errands]
-        made = [SubmittedJob(job, self._queue) for job in jobs]
+        made = [SubmittedJob(job, self._queue, self._process_of(job)) for job in jobs]
         self._jobs += made
         return made
+
+    def _process_of(self, job: Any) -> Owner | None:
+        return Owner.of(job._process.pid) if self.local else None
 
     def reference(self, handle: Handle) -> str:
         """The number of the job, and its process where that is on this machine."""
         assert isinstance(handle, SubmittedJob)
-        process = getattr(handle.job, "_process", None)
-        return f"{handle.job.job_id}" + (f" {Owner.of(process.pid)}" if process is not None else "")
+        return f"{handle.job.job_id} {handle.process or ''}".strip()
 
     def again(self, reference: str) -> Handle | None:
         """The job of an earlier driver, whether or not it has ended since."""
@@ -221,10 +223,12 @@ class Leavable:
 
 
 class SubmittedJob:
-    """A job that was submitted, by this driver or an earlier one."""
+    """A job that was submitted, by this driver or an earlier one: in a queue, or a process of this
+    machine.
+    """
 
-    def __init__(self, job: Any, queue: Queue, process: Owner | None = None) -> None:
-        self.job, self._queue, self._process = job, queue, process
+    def __init__(self, job: Any, queue: Queue | None, process: Owner | None) -> None:
+        self.job, self._queue, self.process = job, queue, process
         self._missed: float | None = None
 
     def done(self) -> bool:
@@ -237,18 +241,13 @@ class SubmittedJob:
             return False
         if self._missed is None:
             self._missed = time.monotonic()
-        wait = ON_ITS_WAY if self.is_slurm else 1.0
+        wait = 1.0 if self._queue is None else ON_ITS_WAY
         return time.monotonic() - self._missed > wait
 
-    @property
-    def is_slurm(self) -> bool:
-        """Whether it is a job of Slurm and no process of this machine."""
-        return type(self.job).__name__ == "SlurmJob"
-
     def _goes_on(self) -> bool:
-        if self.is_slurm:
+        if self._queue is not None:
             return self._queue.has(str(self.job.job_id))
-        return not (self.job.done() if self._process is None else self._process.gone)
+        return self.process is not None and not self.process.gone
 
     def remove_files(self) -> None:
         """Remove what submitit keeps of it."""
@@ -273,7 +272,7 @@ class Queue:
     """The jobs of this person in Slurm's queue, asked for every few seconds."""
 
     def __init__(self) -> None:
-        self._jobs: frozenset[str] = frozenset()
+        self._jobs: frozenset[str] | None = None
         self._asked = -ASK
 
     def has(self, job: str) -> bool:
@@ -284,15 +283,10 @@ class Queue:
             words = ["squeue", "--me", "--noheader", "--array", "--format=%i"]
             try:
                 done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=30)
+                self._jobs = frozenset(done.stdout.split())
             except (OSError, subprocess.SubprocessError):
-                self._jobs = frozenset()
-                self._silent = True
-                return True
-            self._silent = False
-            self._jobs = frozenset(done.stdout.split())
-        return self._silent or job in self._jobs
-
-    _silent = False
+                self._jobs = None
+        return self._jobs is None or job in self._jobs
 
 
 def minutes_of(text: str) -> float:
