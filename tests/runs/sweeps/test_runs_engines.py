@@ -523,3 +523,9 @@ def test_what_a_driver_read_does_not_travel_with_its_calls(tmp_path):
     assert len(post.heard(["a"])) == 1
     assert post.heard(["a"]) == []
     assert len(pickle.loads(pickle.dumps(post)).heard(["a"])) == 1
+
+
+def test_whether_workers_share_the_memory_of_this_machine():
+    with ThreadPoolExecutor(1) as pool:
+        engines = (AnyExecutor(pool), AnyExecutor(Submits()), Ray(), Slurm(), Slurm(local=True))
+    assert [engine.here for engine in engines] == [True, False, False, False, True]

@@ -18,7 +18,6 @@ from isoloss.lm.tasks import TrainingTask
 from isoloss.lm.torchrun import leads
 from isoloss.lm.training import Parallel, Recipe, device_of, parallel_of
 from isoloss.runs import (
-    AnyExecutor,
     Engine,
     Outlook,
     Runs,
@@ -214,8 +213,9 @@ def _tasks(
     shard: str | None,
 ) -> list[Task]:
     """The tasks, or those of a shard; where they run on this machine, they must fit into it."""
-    if engine is None or isinstance(engine, AnyExecutor):
-        workers = _workers(jobs, workers) if engine is None else workers
+    if engine is None:
+        tasks = checked_tasks(jobs, post, keep, _workers(jobs, workers), cells)
+    elif engine.here:
         tasks = checked_tasks(jobs, post, keep, workers, cells)
     else:
         tasks = tasks_of(jobs, post, keep, cells)

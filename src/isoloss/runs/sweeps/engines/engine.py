@@ -7,6 +7,7 @@ results have ``result`` and ``done`` is taken as it is (`AnyExecutor`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -53,12 +54,15 @@ class Engine(Protocol):
         Whether calls go on when the driver ends, and are found by it or the next (`again`).
     most
         Tasks of a call, at most: more than one where calls cost and tasks take no time.
+    here
+        Whether its workers are on this machine, in whose memory they must fit.
     """
 
     name: str
     every: float
     stays: bool
     most: int
+    here: bool
 
     def start(self, store: Path) -> Post:
         """Make ready for a sweep on a store; the way in which its workers tell."""
@@ -102,6 +106,7 @@ class AnyExecutor:
     def __init__(self, executor: Any, at_once: int | None = None) -> None:
         check_whole("at_once", at_once)
         self.executor = executor
+        self.here = isinstance(executor, ThreadPoolExecutor | ProcessPoolExecutor)
         self.at_once: int | None = at_once or getattr(executor, "_max_workers", None)
 
     def start(self, store: Path) -> Post:

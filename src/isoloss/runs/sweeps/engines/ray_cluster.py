@@ -42,7 +42,7 @@ class Ray:
 
     name = "ray"
     every = 0.5
-    stays = False
+    stays = here = False
     most = MOST
 
     def __init__(

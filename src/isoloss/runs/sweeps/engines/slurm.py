@@ -98,7 +98,8 @@ class Slurm:
             )
         self.name = "submitit-local" if local else "slurm"
         self.every = 0.1 if local else 1.0
-        self.local, self.at_once = local, at_once or (cores() if local else QUEUED)
+        self.here = local
+        self.at_once = at_once or (cores() if local else QUEUED)
         self.minutes = minutes_of(time)
         asked = {
             "partition": partition,
@@ -116,7 +117,7 @@ class Slurm:
         submitit = _submitit()
         folder = folder_of(store, JOBS)
         folder.mkdir(parents=True, exist_ok=True)
-        if self.local:
+        if self.here:
             self._executor = submitit.LocalExecutor(folder)
             self._executor.update_parameters(timeout_min=max(1, round(self.minutes)))
             return FolderPost(store)
@@ -152,7 +153,7 @@ class Slurm:
         return made
 
     def _process_of(self, job: Any) -> Owner | None:
-        return Owner.of(job._process.pid) if self.local else None
+        return Owner.of(job._process.pid) if self.here else None
 
     def reference(self, handle: Handle) -> str:
         """The number of the job, and its process where that is on this machine."""
@@ -163,7 +164,7 @@ class Slurm:
         """The job of an earlier driver, whether or not it has ended since."""
         submitit = _submitit()
         number, _, process = reference.partition(" ")
-        kind = submitit.LocalJob if self.local else submitit.SlurmJob
+        kind = submitit.LocalJob if self.here else submitit.SlurmJob
         job = kind(folder=self._executor.folder, job_id=number)
         self._jobs.append(SubmittedJob(job, self._queue, Owner.parse(process) if process else None))
         return self._jobs[-1]
