@@ -12,12 +12,13 @@ import pytest
 from isoloss.runs import AnyExecutor, Run, RunsWarning, Store, StoreError, Task, sweep
 from isoloss.runs.sweeps import under_way as under_way_module
 from isoloss.runs.sweeps import working as working_module
-from isoloss.runs.sweeps.engines import Errand, FolderPost
+from isoloss.runs.sweeps.engines import Driver, Errand, FolderPost, Letter
 from isoloss.runs.sweeps.engines import driver as driver_module
 from isoloss.runs.sweeps.engines import errand as errand_module
 from isoloss.runs.sweeps.engines import slurm as slurm_module
 from isoloss.runs.sweeps.engines.call_notes import CallNotes
 from isoloss.runs.sweeps.engines.errand import Sent
+from isoloss.runs.sweeps.working import Orders
 
 
 @pytest.fixture
@@ -345,7 +346,7 @@ def test_notes_of_other_engines_and_other_sweeps_stay(tmp_path, fast):
         row(watch)
 
     def notes():
-        return sorted(each.name for each in (tmp_path / "runs.db.files").glob("*-under-way/*"))
+        return sorted(each.name for each in (tmp_path / "runs.db.files").glob("*-under-way/*.json"))
 
     with ThreadPoolExecutor(8) as pool, ThreadPoolExecutor(1) as side:
         try:
@@ -415,3 +416,20 @@ def test_workers_are_the_calls_at_once_of_any_engine(tmp_path, own):
         tasks = [one_row(f"t{k}", work) for k in range(8)]
         found = sweep(tasks, tmp_path / "runs.db", executor=engine, workers=2, show=False)
     assert (found.done, max(most)) == (8, 2)
+
+
+def test_a_task_that_is_given_back_unbegun_keeps_what_is_known_of_it(tmp_path):
+    """A share of an earlier try stays; a notice that cannot be left is no error."""
+    store, task = Store(tmp_path / "runs.db"), one_row("a", row)
+    store.enter([task])
+    store.claim(task, "me:1")
+    store.beat("a", "me:1", 0.5, 4.0, 7.0)
+    store.release(["a"], "me:1")
+    driver = Driver(AnyExecutor(None, 1), store, Orders(store.path, "us", keep=True))
+    (flight,) = driver._claimed([[task]], {})
+    driver._of_task["a"] = flight
+    assert driver._written([Letter("a", flight.attempt, "w", how="left")]) == {}
+    (state,) = store.tasks()
+    assert (state.state, state.share, state.seconds) == ("waiting", 0.5, 7.0)
+    (tmp_path / "far.db.files").write_text("in the way")
+    FolderPost(tmp_path / "far.db").lose("a", "us:1")

@@ -368,6 +368,6 @@ def _ending(letter: Letter, told: _Told) -> Ending:
         letter.trace,
         letter.loss,
         max(0.0, letter.seconds - told.seconds),
-        letter.share,
+        letter.share if letter.number else None,  # of a task that did not begin nothing is known
         letter.notes[told.notes :],
     )

@@ -7,6 +7,7 @@ returns. The driver alone writes them down.
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -135,8 +136,12 @@ class FolderPost:
         return [each for each in there if each is not None and each.attempt == attempt]
 
     def lose(self, task: str, attempt: str) -> None:
-        """Leave a notice in the folder of the task, also for a worker that has yet to begin."""
-        (make_folder(self.path, task) / f"{LOST}{_plain(attempt)}").touch()
+        """Leave a notice in the folder of the task, also for a worker that has yet to begin.
+
+        Where none can be left the work goes on, and what comes of it is not kept.
+        """
+        with contextlib.suppress(OSError):
+            (make_folder(self.path, task) / f"{LOST}{_plain(attempt)}").touch()
 
     def ended(self, task: str) -> None:
         """Remove letter and notices."""
