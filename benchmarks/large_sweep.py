@@ -42,6 +42,9 @@ class Silent:
     def heard(self, tasks: Any) -> list[Letter]:
         return []
 
+    def told(self, attempt: str, tasks: Any) -> list[Letter]:
+        return []
+
     def lose(self, task: str, attempt: str) -> None: ...
 
     def ended(self, task: str) -> None: ...

@@ -25,6 +25,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "sweep_killed": "Sweeps that are killed",
         "tiny_tasks": "Tiny tasks through the store",
         "on_engines": "Sweeps on Ray, Slurm and in shards",
+        "large_sweep": "A sweep of 100,000 tasks on 1,000 workers, simulated",
         "read_large": "How fast a large table is read",
         "file_killed": "Files that are replaced, and killed meanwhile",
         "stores_mutated": "Stores that were damaged",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from isoloss.runs import Store
+from isoloss.runs import Run, Store
 
 TINY = ("train", "--params", "4k", "--tokens", "10k", "--precision", "fp,w4", "--workers", 1)
 
@@ -17,6 +17,7 @@ def test_shards_are_joined_to_the_table_of_the_whole(shell, tmp_path):
     assert "not among them" not in joined.stderr
     half = shell("runs", "runs-1-of-2.db", "-o", "half.sqlite")
     assert "these are not all parts of a sweep: 2-of-2 not among them" in half.stderr
+    assert "joined 1 store: 1 row as half.sqlite" in half.stderr
     again = shell(*TINY, "--store", "all.db")
     assert "nothing to do: all 2 rows of 2 tasks are in all.db" in again.stderr
     dry = shell(*TINY, "--store", "all.db", "--seeds", 2, "--dry-run", "--price", 3)
@@ -24,6 +25,15 @@ def test_shards_are_joined_to_the_table_of_the_whole(shell, tmp_path):
     assert [path.name for path in sorted(tmp_path.glob("*.db"))] == [
         "all.db", "runs-1-of-2.db", "runs-2-of-2.db",
     ]  # fmt: skip
+
+
+def test_where_rows_cannot_be_sent_no_store_is_written(shell, tmp_path):
+    for name in "ab":
+        Store(f"{name}.db").add("t", Run(1e6, 2e7, "w4", 3.0, key=name))
+    refused = shell("runs", "a.db", "b.db", "-o", "all.db", "--to", "nowhere:lab/sweep")
+    assert refused.exit_code != 0
+    assert "nowhere:lab/sweep" in refused.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.db", "b.db"]
 
 
 def test_the_same_line_on_another_engine(shell, tmp_path, monkeypatch):
@@ -45,6 +55,10 @@ def test_the_same_line_on_another_engine(shell, tmp_path, monkeypatch):
         (("--partition", "gpu"), "error: --partition is for workers elsewhere; name an engine"),
         (("--gpus-per-task", ".5"), "error: --gpus-per-task is for workers elsewhere; name an"),
         (("--on", "ray", "--time", "4h"), "error: the engine 'ray' knows no time ('4h')"),
+        (
+            ("--on", "ray", "--sbatch", "account=lab"),
+            "'ray' knows no options of sbatch ('account')",
+        ),
         (("--on", "slurm", "--gpus-per-task", ".5"), "error: gpus_per_task is 0.5 on Slurm"),
         (("--on", "slurm", "--sbatch", "account"), "'account' is no option with a value"),
         (("--shard", "3"), "error: shard is '3'; accepted is a number of a count, such as 3/16"),

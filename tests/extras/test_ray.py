@@ -1,5 +1,7 @@
 """Sweeps on a real Ray of three nodes on this machine; nodes and drivers are killed."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -7,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from isoloss.runs import Ray, Store, sweep
+from isoloss.runs import Ray, Run, Store, Task, sweep
 
 pytestmark = [
     pytest.mark.extras,
@@ -58,6 +60,26 @@ def test_progress_is_live(tmp_path, nodes, toys):
     finally:
         driver.kill()
         driver.wait()
+
+
+def test_a_call_that_ray_makes_again_keeps_its_rows(tmp_path, nodes):
+    """Its worker is killed in its second row, once; the first one is not done again."""
+    tried = tmp_path / "tried"
+
+    def work(watch):
+        for key in ("one", "two"):
+            if key in watch.missing:
+                with tried.open("a") as file:
+                    file.write(f"{key} ")
+                if tried.read_text() == "one two ":
+                    os.kill(os.getpid(), signal.SIGKILL)
+                time.sleep(0.3)  # rows of work that takes longer than a moment travel at once
+                watch.add(Run(1e6, 2e7, "w4", 3.0, key=key))
+
+    tasks = [Task("a", ("one", "two"), work, "a")]
+    found = sweep(tasks, tmp_path / "runs.db", executor=Ray(nodes.address), show=False)
+    assert (found.done, len(found.runs)) == (1, 2)
+    assert tried.read_text() == "one two two "
 
 
 def test_random_deaths_lose_no_run(tmp_path, nodes):

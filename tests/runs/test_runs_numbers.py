@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isoloss.runs import RunsError, compact, number
+from isoloss.runs.numbers import duration
 
 
 @pytest.mark.parametrize(
@@ -57,3 +58,14 @@ def test_compact_reads_back_within_its_three_digits(value):
 )
 def test_compact_writes_the_usual_suffix(value, text):
     assert compact(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        *((0, "0 s"), (0.26, "0.3 s"), (2.6, "3 s"), (99, "99 s")),
+        *((720, "12 min"), (5999, "100 min"), (12600, "3.5 h")),
+    ],
+)
+def test_durations_for_people(seconds, text):
+    assert duration(seconds) == text

@@ -1,4 +1,4 @@
-"""Numbers as people write them: 1.3B, 20M, 4k, 1e21, 1,300,000, 2.5 billion."""
+"""Numbers as people write them: 1.3B, 20M, 4k, 1e21, 1,300,000, 2.5 billion; durations."""
 
 from __future__ import annotations
 
@@ -66,3 +66,10 @@ def compact(value: float) -> str:
         if 10**power * 0.9995 <= abs(value) < 10 ** (power + 3) * 0.9995:
             return f"{value / 10**power:.3g}{suffix}"
     return f"{value:.3g}"
+
+
+def duration(seconds: float) -> str:
+    """A duration for people: 0.3 s, 40 s, 12 min, 3.5 h."""
+    if seconds < 100:
+        return f"{seconds:.0f} s" if seconds >= 1 or seconds == 0 else f"{seconds:.1g} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

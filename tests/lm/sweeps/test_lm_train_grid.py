@@ -24,7 +24,7 @@ from isoloss.lm import (
     train_one,
 )
 from isoloss.lm.sweeps import jobs_of, kinds, tasks_of
-from isoloss.runs import Grid, Runs, RunsError, RunsWarning
+from isoloss.runs import Grid, Runs, RunsError, RunsWarning, StoreError
 
 RECIPE = Recipe(sequences=4, validation=8, compiled=False)
 CORPUS = il.lm.Language(vocab=32, context=16)
@@ -285,3 +285,8 @@ def test_the_help_shows_the_words_that_are_accepted() -> None:
     assert told == (recipe.SCHEDULES, recipe.DTYPES)
     described = set(re.findall(r"\w+", Grid.__doc__ or ""))
     assert {*jobs.OF_MODEL, *jobs.OF_RUN, *jobs.OF_RECIPE} <= described
+
+
+def test_jobs_that_go_on_need_a_store_that_stays() -> None:
+    with pytest.raises(StoreError, match=r"jobs of submitit-local go on .*; give one, such as"):
+        trained(GRID, None, executor="submitit-local")

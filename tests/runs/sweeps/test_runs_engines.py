@@ -1,5 +1,6 @@
 """Engines: the driver alone writes; whoever dies, every run once; jobs outlive their driver."""
 
+import math
 import os
 import pickle
 import signal
@@ -32,6 +33,7 @@ from isoloss.runs.sweeps.engines import ENGINES, Errand, FolderPost, Letter
 from isoloss.runs.sweeps.engines import driver as driver_module
 from isoloss.runs.sweeps.engines import slurm as slurm_module
 from isoloss.runs.sweeps.engines.errand import Sent
+from isoloss.runs.sweeps.process_id import Owner
 
 ROOT = Path(__file__).parents[3]
 
@@ -368,6 +370,11 @@ def test_engines_by_name(monkeypatch):
     [
         ("rya", {}, "unknown engine 'rya'; did you mean 'ray'"),
         ("ray", {"partition": "gpu"}, "the engine 'ray' knows no partition ('gpu'); leave it out"),
+        (
+            "ray",
+            {"more": {"account": "lab", "qos": "low"}},
+            "the engine 'ray' knows no options of sbatch ('account', 'qos'); leave it out",
+        ),
         ("slurm:host", {}, "the engine 'slurm' knows no address ('host'); leave it out"),
         ("slurm", {"gpus_per_task": 0.25}, "gpus_per_task is 0.25 on Slurm, which gives whole"),
         ("slurm", {"more": {"time": "3"}}, "sbatch option 'time' is set by isoloss, whose"),
@@ -380,6 +387,32 @@ def test_what_an_engine_cannot_do(name, asked, sentence):
     with pytest.raises(StoreError) as error:
         engine_named(name, Asked(**asked))
     assert str(error.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: Ray(cpus_per_task=0), "cpus_per_task and gpus_per_task are 0; accepted is a"),
+        (lambda: Ray(cpus_per_task=-1), "cpus_per_task is -1; accepted is a number of 0 or more"),
+        (lambda: Ray(cpus_per_task=math.inf), "cpus_per_task is inf; accepted is a number of"),
+        (lambda: Ray(gpus_per_task=math.nan), "gpus_per_task is nan; accepted is a number of"),
+        (lambda: Ray(at_once=0), "at_once is 0; accepted is a whole number above 0"),
+        (lambda: Slurm(at_once=-2), "at_once is -2; accepted is a whole number above 0"),
+        (lambda: Slurm(cpus_per_task=0), "cpus_per_task is 0; accepted is a whole number above 0"),
+        (lambda: Slurm(gpus_per_task=math.inf), "gpus_per_task is inf; accepted is a number of"),
+        (lambda: Slurm(gpus_per_task=-1), "gpus_per_task is -1; accepted is a number of 0 or"),
+        (lambda: AnyExecutor(None, 0), "at_once is 0; accepted is a whole number above 0"),
+        (lambda: AnyExecutor(None, 1.5), "at_once is 1.5; accepted is a whole number above 0"),
+    ],
+)
+def test_settings_that_no_engine_can_have(make, sentence):
+    with pytest.raises(StoreError) as error:
+        make()
+    assert str(error.value).startswith(sentence)
+
+
+def test_devices_alone_are_enough_for_a_task_of_ray():
+    assert Ray(gpus_per_task=0.5, cpus_per_task=0).cpus_per_task == 0
 
 
 @pytest.mark.parametrize(
@@ -433,3 +466,66 @@ def test_a_module_of_ones_own_travels_by_its_reference(tmp_path):
     gone = subprocess.run(words, capture_output=True, text=True, check=True)
     assert "how='store'" in gone.stdout
     assert "a worker cannot use module" in gone.stdout
+
+
+def test_two_drivers_on_one_store_leave_each_other_their_jobs(tmp_path, toys, capfd):
+    """The first ends while jobs of the second work: their files stay."""
+    pytest.importorskip("submitit")
+    path, (quick, slow) = tmp_path / "runs.db", toys(2, 150, 0.02)
+    quick = replace(quick, work=replace(quick.work, steps=5))
+    with ThreadPoolExecutor(1) as side:
+        second = side.submit(sweep, [slow], path, executor=Slurm(local=True))
+        while not list(tmp_path.glob("runs.db.files/isoloss-under-way/*.json")):
+            time.sleep(0.02)
+        assert sweep([quick], path, executor=Slurm(local=True), show=False).done == 1
+        assert len(list(tmp_path.glob("runs.db.files/isoloss-jobs/*_submitted.pkl"))) == 1
+        assert second.result().done == 1
+    assert "was lost" not in capfd.readouterr().err
+    assert not (tmp_path / "runs.db.files").exists()
+
+
+def test_files_of_jobs_of_slurm_are_removed_and_no_others(tmp_path):
+    submitit = pytest.importorskip("submitit")
+    engine = Slurm()
+    engine._executor = type("Executor", (), {"folder": tmp_path / "jobs"})
+    engine._executor.folder.mkdir()
+    for name in ("7_submission.sh", "7_0_submitted.pkl", "7_0_0_log.out", "70_0_submitted.pkl"):
+        (engine._executor.folder / name).touch()
+    (engine._executor.folder / ".submission_file_a.sh").symlink_to("7_submission.sh")
+    job = engine.again("7_0").job
+    assert type(job) is submitit.SlurmJob
+    engine.stop(False)
+    assert len(list(engine._executor.folder.iterdir())) == 5
+    engine.stop(True)
+    assert [file.name for file in engine._executor.folder.iterdir()] == ["70_0_submitted.pkl"]
+
+
+def test_a_job_of_this_machine_is_known_by_its_process_not_by_its_number(tmp_path):
+    """A number that another process has by now is no job that goes on."""
+    pytest.importorskip("submitit")
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    engine = Slurm(local=True)
+    engine._executor = type("Executor", (), {"folder": tmp_path})
+    there = Owner.of(child.pid)
+    same, other = (
+        engine.again(f"7 {owner}") for owner in (there, replace(there, start=f"{there.start}1"))
+    )
+    assert same._goes_on()
+    assert not other._goes_on()
+    child.communicate(b"\n")
+    assert not same._goes_on()
+    assert Owner.of(child.pid).gone
+
+
+def test_what_a_driver_read_does_not_travel_with_its_calls(tmp_path):
+    post = FolderPost(tmp_path / "runs.db")
+    assert post.tell(Letter("a", "x", "w", 1))
+    assert len(post.heard(["a"])) == 1
+    assert post.heard(["a"]) == []
+    assert len(pickle.loads(pickle.dumps(post)).heard(["a"])) == 1
+
+
+def test_whether_workers_share_the_memory_of_this_machine():
+    with ThreadPoolExecutor(1) as pool:
+        engines = (AnyExecutor(pool), AnyExecutor(Submits()), Ray(), Slurm(), Slurm(local=True))
+    assert [engine.here for engine in engines] == [True, False, False, False, True]

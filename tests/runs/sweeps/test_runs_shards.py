@@ -3,6 +3,9 @@ sweeps.
 """
 
 import itertools
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,8 +98,79 @@ def test_no_shard(toys, shard):
 
 
 def test_more_shards_than_tasks(toys):
-    with pytest.raises(StoreError, match=r"there are 6 tasks; accepted are up to 6 shards"):
+    with pytest.raises(StoreError, match=r"there are 6 tasks; accepted are at most as many"):
         shard_of(toys(6), "1/7")
+
+
+def test_one_task_is_one_task(toys):
+    with pytest.raises(StoreError, match=r"shard is '1/2' and there is 1 task; accepted"):
+        shard_of(toys(1), "1/2")
+
+
+def of_flops(flops) -> list[Task]:
+    return [Task(f"t{k}", (f"r{k}",), print, f"t{k}", each) for k, each in enumerate(flops)]
+
+
+def loads(tasks, count: int) -> list[float]:
+    return [sum(t.flops for t in shard_of(tasks, f"{k + 1}/{count}")) for k in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("flops", "count", "wanted"),
+    [
+        ([100.0, 25.0, 25.0, 6.0, 6.0, 6.0, 6.0, 3.0, 3.0, 3.0], 2, [100.0, 83.0]),
+        ([5.0, 4.0, 3.0, 3.0, 3.0], 2, [8.0, 10.0]),  # 9 and 9 is best
+        ([8.0, 7.0, 6.0, 5.0, 4.0], 3, [8.0, 11.0, 11.0]),
+    ],
+)
+def test_shards_are_of_equal_work(flops, count, wanted):
+    """By hand, longest first; however the tasks are listed."""
+    tasks = of_flops(flops)
+    assert loads(tasks, count) == loads(tasks[::-1], count) == wanted
+
+
+def test_shards_are_within_four_thirds_of_the_best():
+    """Graham 1969: longest first takes at most 4/3 of the best; mean and longest are its bounds."""
+    rng = np.random.default_rng(3)
+    for count in (2, 5, 16):
+        flops = np.exp(rng.normal(size=60) * 2).tolist()
+        best = max(sum(flops) / count, max(flops))
+        assert max(loads(of_flops(flops), count)) <= best * 4 / 3
+
+
+def test_tasks_of_unknown_work_are_shared_out_evenly():
+    counts = [len(shard_of(of_flops([0.0] * 11), f"{k}/4")) for k in (1, 2, 3, 4)]
+    assert counts == [3, 3, 3, 2]
+
+
+KILLED = """
+import os, sqlite3, sys
+from isoloss.runs import Run, Store
+path = sys.argv[1]
+Store(path).add("t", Run(1e6, 2e7, "w4", 2.0, key="old"))
+base = sqlite3.connect(path)
+base.execute("SELECT count(*) FROM tasks").fetchone()
+Store(path).add("t", Run(1e6, 2e7, "w4", 2.5, key="late"))
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_joined_store_takes_nothing_from_the_log_of_the_one_it_replaces(tmp_path):
+    old, part = tmp_path / "all.db", tmp_path / "part.db"
+    subprocess.run([sys.executable, "-c", KILLED, str(old)], check=False)
+    assert (tmp_path / "all.db-wal").stat().st_size > 0
+    Store(part).add("t", Run(1e6, 2e7, "w4", 3.0, key="new"))
+    joined = join_stores([part], old, force=True)
+    assert joined.runs()["key"].tolist() == ["new"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["all.db", "part.db"]
+
+
+def test_a_store_in_the_place_of_a_file_of_something_else(tmp_path):
+    (tmp_path / "all.db").write_text("a list of things to do")
+    (tmp_path / "all.db-wal").write_text("more of them")
+    Store(tmp_path / "part.db").add("t", Run(1e6, 2e7, "w4", 3.0, key="new"))
+    joined = join_stores([tmp_path / "part.db"], tmp_path / "all.db", force=True)
+    assert joined.runs()["key"].tolist() == ["new"]
 
 
 # ---- sizes
@@ -147,6 +221,45 @@ def test_the_outlook_says_hours_places_and_money(tmp_path, toys):
     said = str(outlook(tasks, store.path, 2, price=3.0)).splitlines()
     assert said[-3:] == [
         "time    about 4.0 h, 4.0 h to 4.0 h in nine of ten draws from 4 tasks",
-        "places  2, 100% busy; more than about 4 shorten nothing: the longest task takes 2 h",
+        "places  2, 100% busy; more than about 4 shorten nothing: the longest task takes 2.0 h",
         "money   24 for 2 places of 3 an hour, 24 to 24 in nine of ten draws",
     ]
+
+
+def test_work_that_is_all_done_is_not_work_of_unknown_size():
+    measured = [(1e9, 10.0)] * 5
+    one, two = (sizing(measured, left, 4) for left in ({"a": 1e12}, {"a": 1e12, "b": 0.0}))
+    assert one == two
+    assert one.hours == pytest.approx(1e4 / 3600)
+    assert sizing(measured, {"a": 0.0}, 4) is None
+    unknown = sizing(measured, {"a": 1e12, "b": None}, 4)  # then tasks are alike, of 10 s each
+    assert (unknown.hours, unknown.busy) == pytest.approx((10 / 3600, 20 / 3600))
+
+
+def test_the_time_of_an_outlook_lies_in_its_interval(tmp_path):
+    """One large task among small ones: the rate over all workers would say an eighth of it."""
+    tasks = of_flops([1e9] * 6 + [1e13] + [1e9] * 7)
+    store = Store(tmp_path / "runs.db")
+    store.enter(tasks)
+    for task in tasks[:6]:
+        store.claim(task, "me:1")
+        store.beat(task.key, "me:1", 1.0, None, 10.0)
+        store.add(task.key, Run(1e6, 2e7, "w4", 3.0, key=task.rows[0]))
+        store.end(task.key, "me:1", "done")
+    found = outlook(tasks, store.path, 8)
+    assert found.seconds == pytest.approx(1e5)
+    assert found.sized.low <= found.seconds / 3600 <= found.sized.high
+    assert "time    about 27.8 h, 27.8 h to 27.8 h in nine" in str(found)
+    store.claim(tasks[6], "me:1")
+    store.beat(tasks[6].key, "me:1", 1.0, None, 1e5)  # all but written down
+    assert outlook(tasks, store.path, 8).seconds == pytest.approx(10.0)
+
+
+def test_what_is_unknown_of_one_task_is_not_known_of_all(tmp_path):
+    tasks = [replace(task, memory=1e9) for task in of_flops([1e9, 0.0])]
+    found = outlook(tasks, tmp_path / "runs.db", 2)
+    assert (found.flops, found.memory) == (None, 2e9)
+    assert "FLOPs   unknown to do" in str(found)
+    less = outlook([tasks[0], replace(tasks[1], flops=1.0, memory=0.0)], tmp_path / "runs.db", 2)
+    assert (less.flops, less.memory) == (1e9 + 1, None)
+    assert "memory  unknown for 2 at once" in str(less)

@@ -63,12 +63,12 @@ def runs(
         _only_listing(reading, excluded, output, to)
         _list_tables(as_json)
         return
+    if to is not None:
+        il.runs.check_sendable(to)
     joins = output is not None and output.suffix.lower() in il.runs.STORES
     if joins:
         tables, output = _joined(tables, reading, excluded, output, force), None
     check_target(output, TABLES, force, tables or ())
-    if to is not None:
-        il.runs.check_sendable(to)
     # These need polars, which the help does not.
     from isoloss.cli.output.runs_report import as_data, sections
     from isoloss.cli.output.store_report import nothing_finished, task_sections, tasks_as_data
@@ -101,10 +101,16 @@ def _joined(
             f"table: -o {output.stem}.parquet"
         )
     store = il.runs.join_stores(tables, output, force)
-    say(f"joined {len(tables)} stores: {len(store.runs())} rows as {output}")
+    say(
+        f"joined {_counted(len(tables), 'store')}: {_counted(len(store.runs()), 'row')} as {output}"
+    )
     if missing := _missing(tables):
         say(f"by their names these are not all parts of a sweep: {missing} not among them")
     return [str(output)]
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _missing(tables: list[str]) -> str:

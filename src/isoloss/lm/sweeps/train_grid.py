@@ -18,11 +18,11 @@ from isoloss.lm.tasks import TrainingTask
 from isoloss.lm.torchrun import leads
 from isoloss.lm.training import Parallel, Recipe, device_of, parallel_of
 from isoloss.runs import (
-    AnyExecutor,
     Engine,
     Outlook,
     Runs,
     RunsWarning,
+    StoreError,
     Submits,
     Swept,
     Task,
@@ -72,7 +72,7 @@ def train(
         Precisions that every model is quantised to after training, as "w4" or ["w4", "w3/32@gptq"].
     store
         A file that keeps every run (".db"). Rerunning resumes; finished runs are skipped. Without
-        it nothing is kept.
+        it nothing is kept, so that engines whose jobs go on need one.
     recipe
         Settings that the grid does not vary.
     keep
@@ -125,6 +125,11 @@ def train(
     engine = None if executor is None else engine_for(executor, workers)
     check_kind("cells", cells, bool, "True or False")
     check_store(store)
+    if store is None and engine is not None and engine.stays:
+        raise StoreError(
+            f"jobs of {engine.name} go on when this process ends, and there is no store to which "
+            "they belong; give one, such as store='runs.db'"
+        )
     shared = parallel_of(
         parallel, micro_batches, workers=workers, executor=executor, shard=shard, cells=cells
     )
@@ -208,8 +213,9 @@ def _tasks(
     shard: str | None,
 ) -> list[Task]:
     """The tasks, or those of a shard; where they run on this machine, they must fit into it."""
-    if engine is None or isinstance(engine, AnyExecutor):
-        workers = _workers(jobs, workers) if engine is None else workers
+    if engine is None:
+        tasks = checked_tasks(jobs, post, keep, _workers(jobs, workers), cells)
+    elif engine.here:
         tasks = checked_tasks(jobs, post, keep, workers, cells)
     else:
         tasks = tasks_of(jobs, post, keep, cells)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections import Counter
 from collections.abc import Sequence
 
 from isoloss.runs.problems import StoreError
@@ -12,7 +13,8 @@ from isoloss.runs.sweeps.task import Task
 
 #: A task whose worker dies so often, without getting further in between, has failed.
 DEATHS = 5
-#: Workers that may die one after the other before they have claimed anything.
+#: Workers that may die one after the other before they have claimed anything; elsewhere, tasks
+#: whose workers may die twice before any was heard of.
 STILLBORN = 3
 #: What a signal mostly means for a worker.
 _MEANT = {
@@ -31,6 +33,7 @@ class Deaths:
     def __init__(self) -> None:
         self._counts: dict[str, tuple[int, float]] = {}
         self._stillborn = 0
+        self._at_birth = Counter[str]()
         #: Tasks that are handed out alone: one of them may kill its worker.
         self.alone: set[str] = set()
 
@@ -38,8 +41,11 @@ class Deaths:
         """A worker got somewhere."""
         self._stillborn = 0
 
-    def of(self, tasks: Sequence[Task], claimed: bool, how: str) -> None:
-        """Take in that the worker of these tasks died; StoreError where none even begins."""
+    def of(self, tasks: Sequence[Task], claimed: bool, how: str, begun: bool = True) -> None:
+        """Take in that the worker of these tasks died; StoreError where none even begins.
+
+        claimed: whether it had begun to work; begun: whether any worker had, so far.
+        """
         self._stillborn = 0 if claimed else self._stillborn + 1
         if self._stillborn >= STILLBORN:
             raise StoreError(
@@ -47,17 +53,27 @@ class Deaths:
                 "notebook takes it from a file, and a script calls sweep below "
                 f"`if __name__ == '__main__':`; the last {how}"
             )
+        self._at_birth.update(() if begun else [task.key for task in tasks])
+        if sum(count > 1 for count in self._at_birth.values()) >= STILLBORN:
+            raise StoreError(
+                "no worker begins to work: each must be able to import isoloss and the modules of "
+                f"the work where it is; the last {how}"
+            )
         if len(tasks) > 1:
             self.alone.update(task.key for task in tasks)
 
     def hopeless(self, state: TaskState, how: str) -> str | None:
-        """Why a task whose worker died once more has failed; None while it may be tried again."""
+        """Why a task whose worker died once more has failed; None while it may be tried again.
+
+        how: how it died, "" where it lives and gave the task back.
+        """
         count, share = self._counts.get(state.key, (0, -1.0))
         count, share = (1 if state.share > share else count + 1), max(share, state.share)
         self._counts[state.key] = count, share
         if count < DEATHS:
             return None
-        return f"its worker died {count} times at {share:.0%} of the work; the last {how}"
+        what, last = ("died", f"; the last {how}") if how else ("gave it back", "")
+        return f"its worker {what} {count} times at {share:.0%} of the work{last}"
 
 
 def how_ended(code: int | None) -> str:

@@ -31,6 +31,12 @@ class Owner:
         return _here(os.getpid())
 
     @classmethod
+    def of(cls, pid: int) -> Owner:
+        """A process of this machine; one that has ended is gone."""
+        start = _start(pid)
+        return cls(_host(), pid, "ended" if start is None else start)
+
+    @classmethod
     def parse(cls, text: str) -> Owner:
         """The owner that str() wrote."""
         host, pid, start = text.rsplit(":", 2)

@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from isoloss.files import printable
+from isoloss.runs.numbers import duration
 from isoloss.runs.sweeps.store import TaskState
-from isoloss.runs.sweeps.swept import span
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,7 +43,7 @@ class Standing:
             f"{left} left",
         ]
         parts += [f"{self.failed} failed"] if self.failed else []
-        parts += [f"about {span(self.seconds)} to go"] if self.seconds is not None else []
+        parts += [f"about {duration(self.seconds)} to go"] if self.seconds is not None else []
         return ", ".join(parts)
 
 

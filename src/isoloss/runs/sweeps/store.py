@@ -227,6 +227,7 @@ class Store:
                 if ours.fetchone() is None:
                     problems[ending.key] = None
                     continue
+                _add_notes(base, [(ending.key, said) for said in ending.notes])
                 base.execute("SAVEPOINT one")
                 try:
                     for row in ending.rows:
@@ -282,7 +283,7 @@ class Store:
     def say(self, task: str, sentence: str) -> None:
         """Keep a sentence about a task for the person who reads the sweep."""
         with writing(self.path) as base:
-            base.execute("INSERT INTO notes (task, said) VALUES (?, ?)", (task, sentence))
+            _add_notes(base, [(task, sentence)])
 
     def _states(self, base: sqlite3.Connection, where: str = "", *values: str) -> list[TaskState]:
         return self._kept(
@@ -314,6 +315,10 @@ class Store:
         counts = Counter(task.state for task in self.tasks())
         said = ", ".join(f"{count} {state}" for state, count in counts.items()) or "none"
         return f"store {self.path}, tasks: {said}"
+
+
+def _add_notes(base: sqlite3.Connection, notes: Iterable[tuple[str, str]]) -> None:
+    base.executemany("INSERT INTO notes (task, said) VALUES (?, ?)", notes)
 
 
 def _is_free(state: TaskState, over: Stamp | None) -> bool:

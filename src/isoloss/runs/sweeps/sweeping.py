@@ -74,9 +74,9 @@ def sweep(
             f"folder is '{folder}' and there is no executor; leave it out: workers of this machine "
             "keep theirs beside the store"
         )
-    engine = None if executor is None else engine_for(executor, workers)
     path = Path(store).absolute()  # workers may work elsewhere
     listed = _checked(tasks, path, workers)
+    engine = None if executor is None else engine_for(executor, workers)
     shared = None if folder is None else Path(folder).absolute()
     orders = Orders(path, uuid.uuid4().hex, keep, used(), shared)
     state = UnderWay(listed, Store(path), orders)
@@ -88,7 +88,7 @@ def sweep(
                 with Crew(size, state.needs_main) as crew:
                     state.run(Pool(crew, size, state.orders), progress)
             else:
-                state.run(Driver(engine, state.store, state.orders), progress)
+                state.run(Driver(engine, state.store, state.orders, workers), progress)
     state.tidy()
     runs = state.store.runs(key for task in listed for key in task.rows)
     return Swept(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isoloss.files import displayed
-from isoloss.runs.numbers import compact
+from isoloss.runs.numbers import compact, duration
 from isoloss.runs.sweeps.engines import Sizing, sizing
 from isoloss.runs.sweeps.store import Store, TaskState
 from isoloss.runs.sweeps.task import Task
@@ -74,14 +74,14 @@ class Outlook:
     rows, there
         How many rows they yield, and how many of them are in the store.
     flops
-        FLOPs left to do, 0 where unknown.
+        FLOPs left to do; None where those of a task are unknown.
     memory
-        Bytes that the workers need at once, 0 where unknown.
+        Bytes that the workers need at once; None where those of a task are unknown.
     workers
         How many work at once.
     seconds
-        The time left; None while the store holds nothing finished from which to learn how fast this
-        goes.
+        The time left: the median of `sized`; without any, at the rate of the work under way, None
+        where there is none.
     sized
         Hours, places and money by the times of finished tasks, one by one; None without any.
     """
@@ -91,8 +91,8 @@ class Outlook:
     done: int
     rows: int
     there: int
-    flops: float
-    memory: float
+    flops: float | None
+    memory: float | None
     workers: int
     seconds: float | None
     sized: Sizing | None = None
@@ -103,18 +103,19 @@ class Outlook:
         time = (
             "unknown until the first run is done"
             if self.seconds is None
-            else f"about {span(self.seconds)}"
+            else f"about {duration(self.seconds)}"
         )
         if self.sized is not None and self.sized.low is not None and self.sized.high is not None:
-            low, high = (span(3600 * each) for each in (self.sized.low, self.sized.high))
+            low, high = (duration(3600 * each) for each in (self.sized.low, self.sized.high))
             time += f", {low} to {high} in nine of ten draws from {self.sized.measured} tasks"
-        memory = f"{self.memory / 1e9:.3g} GB" if self.memory else "unknown"
+        flops = "unknown" if self.flops is None else compact(self.flops)
+        memory = "unknown" if self.memory is None else f"{self.memory / 1e9:.3g} GB"
         return "\n".join(
             [
                 f"tasks   {self.tasks}, {self.done} in {self.store.name}, {self.tasks - self.done} "
                 "to do",
                 f"rows    {self.rows}, {self.there} there",
-                f"FLOPs   {compact(self.flops) if self.flops else 'unknown'} to do",
+                f"FLOPs   {flops} to do",
                 f"memory  {memory} for {self.workers} at once",
                 f"time    {time}",
                 *(self.sized.lines() if self.sized is not None else ()),
@@ -137,20 +138,24 @@ def outlook(
     left = [task for task in tasks if not there.issuperset(task.rows)]
     states = Store(path).tasks() if path.exists() else []
     shares = _shares(states)
-    flops = sum(task.flops * (1 - shares.get(task.key, 0.0)) for task in left)
-    at_once = sorted((task.memory for task in left), reverse=True)[:workers]
-    seconds = time_left(
-        states, {task.key: task.flops for task in left}, min(workers, len(left) or 1)
-    )
+    sizes = {
+        task.key: task.flops * (1 - shares.get(task.key, 0.0)) if task.flops else None
+        for task in left
+    }
+    known = [size for size in sizes.values() if size is not None]
+    flops = sum(known) if len(known) == len(left) else None
+    at_once = sorted((task.memory for task in left), reverse=True)
+    memory = sum(at_once[:workers]) if all(at_once) else None
     rows = sum(len(task.rows) for task in tasks)
     done = len(tasks) - len(left)
     measured = [(each.flops, each.seconds) for each in states if each.state == "done"]
-    sized = sizing(
-        measured, {t.key: t.flops * (1 - shares.get(t.key, 0.0)) for t in left}, workers, price
-    )
-    return Outlook(
-        path, len(tasks), done, rows, len(there), flops, sum(at_once), workers, seconds, sized
-    )
+    sized = sizing(measured, sizes, workers, price)
+    if sized is None:
+        by_key = {task.key: task.flops for task in left}
+        seconds = time_left(states, by_key, min(workers, len(left) or 1))
+    else:
+        seconds = 3600 * sized.hours
+    return Outlook(path, len(tasks), done, rows, len(there), flops, memory, workers, seconds, sized)
 
 
 def time_left(states: Sequence[TaskState], left: dict[str, float], workers: int) -> float | None:
@@ -175,13 +180,6 @@ def time_left(states: Sequence[TaskState], left: dict[str, float], workers: int)
 def _shares(states: Sequence[TaskState]) -> dict[str, float]:
     """How much of each task is done; one that was done and is asked for more rows begins again."""
     return {state.key: state.share for state in states if state.state != "done"}
-
-
-def span(seconds: float) -> str:
-    """A duration for people: 40 s, 12 min, 3.5 h."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def _all(rows: int, tasks: int) -> str:

@@ -69,6 +69,8 @@ class Ending:
         The loss as told last, and work that was not counted yet.
     share
         The share that is done, where it goes on; None leaves it as it was.
+    notes
+        Sentences for people.
     """
 
     key: str
@@ -79,6 +81,7 @@ class Ending:
     loss: float | None = None
     seconds: float = 0.0
     share: float | None = None
+    notes: tuple[str, ...] = ()
 
     def values(self, claim: str) -> tuple[Any, ...]:
         """What `ENDED` asks for, and whose task it is."""

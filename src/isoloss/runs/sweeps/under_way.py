@@ -106,12 +106,18 @@ class UnderWay:
             if isinstance(error, KeyboardInterrupt):
                 said = f"stopped: {self._finished()}{more}; the same call goes on from there"
                 raise KeyboardInterrupt(said) from None
+            if more and isinstance(error, StoreError):
+                error.args = (f"{error}{more}",)
+            elif more:
+                error.add_note(more)
             raise
 
     def _take_up(self, hands: Hands, progress: Progress) -> None:
         """Wait for the calls of an earlier sweep that go on, as for those of this one."""
         waiting = [task for task in self.tasks if task.key in self.waiting]
-        for flight, tasks in hands.taken_up(waiting):
+        with self._executor():
+            taken = hands.taken_up(waiting)
+        for flight, tasks in taken:
             self._flies(flight, tasks)
         if self.flying:
             count = len(self.flying)
@@ -129,9 +135,11 @@ class UnderWay:
         remove_empty(self.orders.beside)
 
     def _stop(self, hands: Hands) -> str:
-        goes_on = hands.stop()
-        with contextlib.suppress(StoreError):
-            self.store.give_up(self.orders.sweep)
+        try:
+            goes_on = hands.stop()
+        finally:
+            with contextlib.suppress(StoreError):
+                self.store.give_up(self.orders.sweep)
         return f", {goes_on}" if goes_on else ""
 
     # ---- looks at the store
@@ -200,7 +208,8 @@ class UnderWay:
     # ---- work handed out and taken back
     def _fill(self, hands: Hands) -> None:
         """Hands out tasks that nobody has, while workers are free."""
-        places = hands.places()
+        with self._executor():
+            places = hands.places()
         size = len(self.tasks) if places is None else places
         if len(self.flying) >= size or not self.waiting:
             return
@@ -235,17 +244,23 @@ class UnderWay:
             for task in portion
             if (stamp := self._may_follow(task.key))
         }
-        try:
+        with self._executor():
             flights = hands.send(portions, over)
+        for flight, portion in zip(flights, portions, strict=True):
+            self._flies(flight, portion)
+
+    @contextlib.contextmanager
+    def _executor(self) -> Iterator[None]:
+        """Say what an executor or its scheduler raises, whatever that is, in one sentence."""
+        try:
+            yield
         except StoreError:
             raise
-        except Exception as error:  # whatever the executor or its scheduler raises
+        except Exception as error:
             text = " ".join(str(error).split())[:300] or type(error).__name__
             raise StoreError(
                 f"the executor is broken ({text}); {self._finished()}; give a new one"
             ) from None
-        for flight, portion in zip(flights, portions, strict=True):
-            self._flies(flight, portion)
 
     def _flies(self, flight: Hashable, tasks: list[Task]) -> None:
         self.waiting.difference_update(task.key for task in tasks)
@@ -284,19 +299,20 @@ class UnderWay:
         tasks = self.flying.pop(landed.flight)
         _, sent = self._sent.pop(landed.flight)
         if landed.outcomes is None:
-            self._died(tasks, landed.how, progress)
+            self._died(tasks, landed.how, progress, landed.begun)
             return
         self._portions.heard(landed.outcomes)
         again = []
         for task, outcome in zip(sent, landed.outcomes, strict=True):
             # What was given back is told of by whoever has it now.
             if task in tasks or outcome.how == "done":
-                self._ended(task, outcome, progress)
-                again += [task.key] if outcome.how == "taken" else []
+                waits = self._ended(task, outcome, progress)
+                again += [task.key] if waits else []
         if again:
             self._wait_again(again)
 
-    def _ended(self, task: Task, outcome: Outcome, progress: Progress) -> None:
+    def _ended(self, task: Task, outcome: Outcome, progress: Progress) -> bool:
+        """Take in how a task ended; whether it waits again."""
         match outcome.how:
             case "store":
                 raise StoreError(f"{outcome.reason} ({self._finished()})")
@@ -306,11 +322,17 @@ class UnderWay:
                 self.waiting.discard(task.key)
                 self.elsewhere.discard(task.key)
             case "taken":
-                pass  # it waits again
+                return True
+            case "left":
+                self._look_at([task.key])
+                return not self._given_up(task, "", progress)
             case "failed":
                 self._failed(task, outcome.reason, progress)
+        return False
 
-    def _died(self, tasks: Sequence[Task], how: str, progress: Progress) -> None:
+    def _died(
+        self, tasks: Sequence[Task], how: str, progress: Progress, begun: bool = True
+    ) -> None:
         """A worker was killed, by the system or a person: its tasks wait again, unless that leads
         nowhere.
         """
@@ -324,21 +346,28 @@ class UnderWay:
         )
         tasks = [task for task in tasks if task.key not in self.done]
         try:
-            self._deaths.of(tasks, claimed, how)
+            self._deaths.of(tasks, claimed, how, begun)
         except StoreError as error:
             raise StoreError(f"{error} ({self._finished()})") from None
         self.store.give_up(self.orders.sweep, [task.key for task in tasks])
         if len(tasks) != 1:
             progress.say(f"the worker of {len(tasks)} tasks {how}; each is tried again alone")
-        elif reason := self._deaths.hopeless(self._states[tasks[0].key], how):
-            self.store.fail(tasks[0].key, reason, f"{self.orders.sweep}:{uuid.uuid4().hex}")
-            self._failed(tasks[0], reason, progress)
+        elif self._given_up(tasks[0], how, progress):
             return
         else:
             progress.say(
                 f"{tasks[0].label}: its worker {how}; another one goes on from its last checkpoint"
             )
         self._wait_again([task.key for task in tasks])
+
+    def _given_up(self, task: Task, how: str, progress: Progress) -> bool:
+        """Whether a task has failed whose workers end before it does, without getting further."""
+        reason = self._deaths.hopeless(self._states[task.key], how)
+        if reason is None:
+            return False
+        self.store.fail(task.key, reason, f"{self.orders.sweep}:{uuid.uuid4().hex}")
+        self._failed(task, reason, progress)
+        return True
 
     def _failed(self, task: Task, reason: str, progress: Progress) -> None:
         self.waiting.discard(task.key)

@@ -24,17 +24,11 @@ class Leaving(ClaimLost):
 
 
 class Desk(Protocol):
-    """What keeps what a watch is told: a store, or what sends it on to one."""
+    """What keeps the sentences that a watch is told: a store, or what sends them on to one."""
 
     @property
     def path(self) -> Path:
         """The file beside which the folders of tasks are."""
-
-    def present(self, keys: Iterable[str]) -> set[str]:
-        """Those of the keys whose rows are finished."""
-
-    def add(self, task: str, run: Run, **extra: Any) -> None:
-        """Keep a finished row of a task."""
 
     def say(self, task: str, sentence: str) -> None:
         """Keep a sentence about a task."""
@@ -62,11 +56,11 @@ class Watch:
         self,
         store: Desk,
         task: Task,
-        there: Iterable[str] | None = None,
-        keep: Callable[[Packed, bool], None] | None = None,
+        there: Iterable[str],
+        keep: Callable[[Packed, bool], None],
     ) -> None:
         self._store, self._task = store, task
-        self._added = store.present(task.rows) if there is None else set(there)
+        self._added = set(there)
         # A folder that is there holds work of earlier tries.
         self._resumes = folder_of(store.path, task.key).exists()
         self._keep = keep
@@ -115,11 +109,8 @@ class Watch:
                 f"task '{self._task.label}' has no row with key {run.key!r}; it lists "
                 f"{', '.join(self._task.rows)}"
             )
-        if self._keep is None:
-            self._store.add(self._task.key, run, **extra)
-        else:
-            again = run.key in self._added
-            self._keep(Packed.of(run, extra), self._resumes or again)
+        again = run.key in self._added
+        self._keep(Packed.of(run, extra), self._resumes or again)
         self._added.add(run.key)
 
     def tell(self, share: float, loss: float | None = None) -> None:

@@ -69,14 +69,15 @@ class Outcome:
     Attributes
     ----------
     how
-        "done", "taken" by somebody else, "failed", or "store": the store itself cannot be written.
+        "done", "taken" by somebody else, "left" unfinished by a worker that had to, "failed", or
+        "store": the store itself cannot be written.
     reason
         One sentence for the last two.
     seconds
         The time that it took here.
     """
 
-    how: Literal["done", "taken", "failed", "store"]
+    how: Literal["done", "taken", "left", "failed", "store"]
     reason: str = ""
     seconds: float = 0.0
 

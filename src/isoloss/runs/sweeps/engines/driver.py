@@ -7,28 +7,28 @@ not kept: a worker that was held for dead and comes back changes nothing.
 
 from __future__ import annotations
 
-import json
 import queue
 import time
 import uuid
+import warnings
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
-from isoloss.files import reason, shown_value, write
-from isoloss.runs.problems import StoreError
+from isoloss.files import reason, shown_value
+from isoloss.runs.problems import RunsWarning, StoreError
+from isoloss.runs.sweeps.engines.call_notes import CallNotes
 from isoloss.runs.sweeps.engines.engine import Engine, Handle
 from isoloss.runs.sweeps.engines.errand import Errand, Sent
 from isoloss.runs.sweeps.engines.hands import Landed, Portion
 from isoloss.runs.sweeps.engines.letters import Letter
-from isoloss.runs.sweeps.folders import folder_of, remove_folder
+from isoloss.runs.sweeps.folders import remove_folder
 from isoloss.runs.sweeps.store import Stamp, Store
 from isoloss.runs.sweeps.task import Ending, State, Task
 from isoloss.runs.sweeps.working import BEAT, Orders, Outcome
 
-#: A folder, beside those of tasks, of calls that go on when the driver ends.
-UNDER_WAY = "isoloss-under-way"
+#: Seconds for which a call may not be answered for before it is held for lost.
+UNANSWERED = 10.0
 
 
 @dataclass
@@ -43,33 +43,51 @@ class _Told:
 
 @dataclass(eq=False)
 class _Flight:
-    """A call under way: its tasks, and of those that we hold the rows that are there."""
+    """A call under way: its tasks, and of those that we hold the rows that are there; when its
+    engine last answered for it, and what it raised since.
+    """
 
     attempt: str
     claim: str
     tasks: tuple[Task, ...]
     held: Mapping[str, set[str]]
     handle: Handle | None = None
+    answered: float = 0.0
+    unanswered: Exception | None = None
     told: dict[str, _Told] = field(default_factory=dict)
 
 
 class Driver:
-    """The hands that an engine lends a sweep."""
+    """The hands that an engine lends a sweep.
 
-    def __init__(self, engine: Engine, store: Store, orders: Orders) -> None:
+    at_once: calls under way at most, None for as many as the engine has places for.
+    Raises StoreError where the engine cannot begin.
+    """
+
+    def __init__(
+        self, engine: Engine, store: Store, orders: Orders, at_once: int | None = None
+    ) -> None:
         self.most = engine.most
         self._engine, self._store, self._orders = engine, store, orders
-        self._post = engine.start(orders.beside)
+        self._at_once = at_once
+        self._notes = CallNotes(orders.beside, engine.name)
+        try:
+            self._post = engine.start(orders.beside)
+        except StoreError:
+            raise
+        except Exception as error:  # whatever its scheduler raises
+            raise StoreError(f"the engine '{engine.name}' cannot begin ({_said(error)})") from None
         self._flights: dict[str, _Flight] = {}
         self._of_task: dict[str, _Flight] = {}
         self._ended: queue.SimpleQueue[_Flight] = queue.SimpleQueue()
         self._asked: list[_Flight] = []
-        self._well = True
+        self._well, self._begun = True, False
         self._looked = self._heard = self._beaten = time.monotonic()
 
     def places(self) -> int | None:
-        """As many as the engine has."""
-        return self._engine.places()
+        """As many as the engine has, and as were asked for."""
+        limits = (self._engine.places(), self._at_once)
+        return min((limit for limit in limits if limit is not None), default=None)
 
     # ---- sending
     def send(self, portions: Sequence[Portion], over: Mapping[str, Stamp]) -> Sequence[Hashable]:
@@ -101,11 +119,12 @@ class Driver:
         return Errand(flight.attempt, self._orders.beside, sent, self._post)
 
     def _let_go(self, flight: _Flight, handle: Handle) -> None:
-        flight.handle = handle
+        flight.handle, flight.answered = handle, time.monotonic()
         self._flights[flight.attempt] = flight
         self._of_task |= dict.fromkeys(flight.held, flight)
         if self._engine.stays:
-            self._note(flight)
+            keys = [task.key for task in flight.tasks]
+            self._notes.add(self._engine.reference(handle), flight.attempt, keys)
         call_back = getattr(handle, "add_done_callback", None)
         if call_back is None:
             self._asked.append(flight)
@@ -117,40 +136,25 @@ class Driver:
         """Those of an earlier driver that are known here and to the engine."""
         by_key = {task.key: task for task in tasks}
         found: list[tuple[Hashable, Portion]] = []
-        for file in sorted(self._folder.glob("*.json")) if self._engine.stays else ():
-            try:
-                noted = json.loads(file.read_text(encoding="utf-8"))
-                handle = self._engine.again(str(noted["reference"]))
-                portion = [by_key[key] for key in noted["tasks"] if key in by_key]
-                attempt = str(noted["attempt"])
-            except (OSError, ValueError, KeyError, TypeError):
-                handle, portion, attempt = None, [], ""
-            if handle is None or not portion:
-                file.unlink(missing_ok=True)
-                continue
+        for note in list(self._notes) if self._engine.stays else ():
+            portion = [by_key[key] for key in note.tasks if key in by_key]
+            if not portion:
+                states = self._store.tasks(note.tasks)
+                if sum(state.state == "done" for state in states) == len(note.tasks):
+                    self._notes.remove(note.attempt)
+                continue  # of a sweep of other tasks
             (flight,) = self._claimed([portion], {})
-            if flight.held:
-                flight.attempt = attempt
-                self._let_go(flight, handle)
-                found.append((flight, list(flight.tasks)))
+            if not flight.held:
+                continue  # of a driver that lives
+            handle = self._engine.again(note.reference)
+            if handle is None:
+                self._notes.remove(note.attempt)
+                self._store.release(flight.held, flight.claim)
+                continue
+            flight.attempt = note.attempt
+            self._let_go(flight, handle)
+            found.append((flight, list(flight.tasks)))
         return found
-
-    @property
-    def _folder(self) -> Path:
-        return folder_of(self._orders.beside, UNDER_WAY)
-
-    def _file(self, flight: _Flight) -> Path:
-        return self._folder / f"{flight.attempt.replace(':', '-')}.json"
-
-    def _note(self, flight: _Flight) -> None:
-        assert flight.handle is not None
-        self._folder.mkdir(parents=True, exist_ok=True)
-        noted = {
-            "reference": self._engine.reference(flight.handle),
-            "attempt": flight.attempt,
-            "tasks": [task.key for task in flight.tasks],
-        }
-        write(self._file(flight), json.dumps(noted), force=True, problem=StoreError)
 
     # ---- what comes back
     def landed(self, timeout: float) -> list[Landed]:
@@ -180,7 +184,7 @@ class Driver:
                 return found
             if not self._asked:
                 with suppress(queue.Empty):
-                    self._ended.put(self._ended.get(timeout=left))
+                    return [self._ended.get(timeout=left), *self._now_ended()]
             else:
                 time.sleep(min(left, self._engine.every))
 
@@ -190,7 +194,7 @@ class Driver:
             while True:
                 found.append(self._ended.get_nowait())
         if self._asked and time.monotonic() - self._looked >= self._engine.every:
-            done = {each for each in self._asked if each.handle is not None and each.handle.done()}
+            done = {each for each in self._asked if _has_ended(each)}
             self._asked = [each for each in self._asked if each not in done]
             found += done
             self._looked = time.monotonic()
@@ -201,10 +205,11 @@ class Driver:
         if flight.handle is None:
             return Landed(flight, tuple(Outcome("taken") for _ in flight.tasks)), []
         try:
+            if flight.unanswered is not None:
+                raise flight.unanswered
             letters = flight.handle.result()
         except Exception as error:
-            text = " ".join(f"{type(error).__name__}: {_reason(error)}".split())
-            return Landed(flight, None, f"was lost ({text[:200]})"), []
+            return Landed(flight, None, f"was lost ({_said(error)})"), []
         if not _are_letters(letters):
             text = f"its result is {shown_value(letters)}, not what the call gave"
             return Landed(flight, None, f"was lost ({text})"), []
@@ -218,17 +223,19 @@ class Driver:
 
     def _written(self, letters: Iterable[Letter]) -> dict[str, str | None]:
         """Write down what letters say that is new, in one transaction; what could not be."""
-        endings = []
+        endings, left = [], list[str]()
         for letter in letters:
             flight = self._of_task.get(letter.task)
             if flight is None or flight.attempt != letter.attempt:
                 continue  # of a call that is over
             told = flight.told.get(letter.task)
-            if told is None or told.writer != letter.writer:
-                told = flight.told[letter.task] = _Told(letter.writer)
-            for sentence in letter.notes[told.notes :]:
-                self._store.say(letter.task, sentence)
+            if told is None or told.writer not in (letter.writer, *letter.before):
+                told = flight.told[letter.task] = _Told()
+            told.writer = letter.writer
+            self._begun = True
             endings.append((_ending(letter, told), flight.claim))
+            if letter.how == "left":
+                left.append(letter.task)
             told.rows = max(told.rows, len(letter.rows))
             told.notes = max(told.notes, len(letter.notes))
             told.seconds = max(told.seconds, letter.seconds)
@@ -236,6 +243,9 @@ class Driver:
         for ending, _ in endings:
             if ending.key in problems and ending.state == "running":
                 self._lost(ending.key, problems[ending.key])
+        for key in left:  # others may have it now, though its call goes on
+            del self._of_task[key]
+            self._post.ended(key)
         return problems
 
     def _lost(self, key: str, refused: str | None) -> None:
@@ -248,11 +258,11 @@ class Driver:
     def _judged(self, landed: Landed, problems: Mapping[str, str | None]) -> Landed:
         """The call with what could not be written down of it."""
         if landed.outcomes is None:
-            return landed
+            return replace(landed, begun=self._begun)
         assert isinstance(landed.flight, _Flight)
         outcomes = []
         for task, outcome in zip(landed.flight.tasks, landed.outcomes, strict=True):
-            if task.key in problems and outcome.how in ("done", "failed"):
+            if task.key in problems and outcome.how in ("done", "failed", "left"):
                 why = problems[task.key]
                 outcome = Outcome("taken") if why is None else Outcome("failed", why)
             if outcome.how == "done" and not self._orders.keep:
@@ -268,7 +278,7 @@ class Driver:
                 del self._of_task[key]
                 self._post.ended(key)
         if self._engine.stays:
-            self._file(flight).unlink(missing_ok=True)
+            self._notes.remove(flight.attempt)
 
     def _beat(self) -> None:
         """Tell the store that we live, and workers whose tasks others took."""
@@ -282,30 +292,50 @@ class Driver:
     # ---- the end
     def stop(self) -> str:
         """Cancel what does not stay; what stays is told of."""
-        left = len(self._flights)
-        if self._engine.stays:
-            self._engine.stop(done=False)
-            return f"{left} job{'s' * (left != 1)} of {self._engine.name} go on" if left else ""
-        for flight in self._flights.values():
+        left, said = len(self._flights), list[str]()
+        if self._engine.stays and left:
+            goes = "goes" if left == 1 else "go"
+            said.append(f"{left} job{'s' * (left != 1)} of {self._engine.name} {goes} on")
+        for flight in () if self._engine.stays else self._flights.values():
             assert flight.handle is not None
-            for key in flight.held:
-                with suppress(OSError):
+            with suppress(Exception):
+                for key in flight.held:
                     self._post.lose(key, flight.attempt)
             with suppress(Exception):
                 self._engine.cancel(flight.handle)
-        self._engine.stop(done=False)
-        return ""
+        said += [self._stopped(done=False)]
+        return ", ".join(filter(None, said))
 
     def leave(self) -> None:
-        """Nothing is under way any more."""
-        with suppress(OSError):
-            self._folder.rmdir()
-        self._engine.stop(done=self._well)
+        """Nothing is under way any more; RunsWarning where the engine cannot be stopped."""
+        if said := self._stopped(done=self._well):
+            warnings.warn(RunsWarning(f"all is done, and {said}"), stacklevel=2)
+
+    def _stopped(self, done: bool) -> str:
+        try:
+            self._engine.stop(done)
+        except Exception as error:  # whatever its scheduler raises: what is done stays done
+            return f"the engine '{self._engine.name}' could not be stopped ({_said(error)})"
+        return ""
 
 
-def _reason(error: BaseException) -> str:
-    """The words of an error."""
-    return reason(error) if isinstance(error, OSError) else str(error)
+def _has_ended(flight: _Flight) -> bool:
+    """Whether a call has ended, or nothing can be found out of it for long."""
+    assert flight.handle is not None
+    now = time.monotonic()
+    try:
+        ended = bool(flight.handle.done())
+    except Exception as error:  # whatever its scheduler raises
+        flight.unanswered = error
+        return now - flight.answered > UNANSWERED
+    flight.answered, flight.unanswered = now, None
+    return ended
+
+
+def _said(error: BaseException) -> str:
+    """The kind and the words of an error, on one line."""
+    text = reason(error) if isinstance(error, OSError) else str(error)
+    return " ".join(f"{type(error).__name__}: {text}".split())[:200].rstrip(": ")
 
 
 def _are_letters(found: object) -> bool:
@@ -320,6 +350,8 @@ def _outcome(letter: Letter | None) -> Outcome:
         case "done" | "failed" as how:
             assert letter is not None
             return Outcome(how, letter.reason, letter.seconds)
+        case "left" if letter is not None and letter.number:
+            return Outcome("left")
         case _:
             return Outcome("taken")
 
@@ -336,5 +368,6 @@ def _ending(letter: Letter, told: _Told) -> Ending:
         letter.trace,
         letter.loss,
         max(0.0, letter.seconds - told.seconds),
-        letter.share,
+        letter.share if letter.number else None,  # of a task that did not begin nothing is known
+        letter.notes[told.notes :],
     )

@@ -6,7 +6,8 @@ results have ``result`` and ``done`` is taken as it is (`AnyExecutor`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -14,6 +15,7 @@ from isoloss.files import shown_value
 from isoloss.runs.problems import StoreError
 from isoloss.runs.sweeps.engines.errand import Errand
 from isoloss.runs.sweeps.engines.letters import FolderPost, Letter, Post
+from isoloss.runs.sweeps.engines.settings import check_whole
 
 
 class Handle(Protocol):
@@ -52,12 +54,15 @@ class Engine(Protocol):
         Whether calls go on when the driver ends, and are found by it or the next (`again`).
     most
         Tasks of a call, at most: more than one where calls cost and tasks take no time.
+    here
+        Whether its workers are on this machine, in whose memory they must fit.
     """
 
     name: str
     every: float
     stays: bool
     most: int
+    here: bool
 
     def start(self, store: Path) -> Post:
         """Make ready for a sweep on a store; the way in which its workers tell."""
@@ -65,8 +70,8 @@ class Engine(Protocol):
     def places(self) -> int | None:
         """Calls that are worth having under way now; None for all there are."""
 
-    def submit(self, errands: Sequence[Errand]) -> Sequence[Handle]:
-        """Hand over some calls."""
+    def submit(self, errands: Sequence[Errand]) -> Iterable[Handle]:
+        """Hand over some calls; those that come before an error are under way."""
 
     def reference(self, handle: Handle) -> str:
         """A name by which `again` finds a call, where it stays."""
@@ -99,7 +104,9 @@ class AnyExecutor:
     most = 1
 
     def __init__(self, executor: Any, at_once: int | None = None) -> None:
+        check_whole("at_once", at_once)
         self.executor = executor
+        self.here = isinstance(executor, ThreadPoolExecutor | ProcessPoolExecutor)
         self.at_once: int | None = at_once or getattr(executor, "_max_workers", None)
 
     def start(self, store: Path) -> Post:
@@ -110,16 +117,16 @@ class AnyExecutor:
         """As many as were asked for."""
         return self.at_once
 
-    def submit(self, errands: Sequence[Errand]) -> Sequence[Handle]:
+    def submit(self, errands: Sequence[Errand]) -> Iterable[Handle]:
         """One call each."""
-        found = [self.executor.submit(errand) for errand in errands]
-        for handle in found:
+        for errand in errands:
+            handle = self.executor.submit(errand)
             if not all(callable(getattr(handle, name, None)) for name in ("done", "result")):
                 raise StoreError(
                     f"submit of {type(self.executor).__name__} gave {shown_value(handle)}; "
                     "accepted is a call with done and result"
                 )
-        return found
+            yield handle
 
     def reference(self, handle: Handle) -> str:
         """Calls that do not stay have no name."""

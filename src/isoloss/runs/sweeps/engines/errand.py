@@ -6,20 +6,20 @@ import contextlib
 import pickle
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from isoloss.files import use, used
-from isoloss.runs.problems import StoreError
-from isoloss.runs.run import Run
 from isoloss.runs.stored import Packed
 from isoloss.runs.sweeps.batch import GATHER
 from isoloss.runs.sweeps.engines.letters import Letter, Post
 from isoloss.runs.sweeps.task import Task
 from isoloss.runs.sweeps.watch import Watch
 from isoloss.runs.sweeps.working import BEAT, Pulse, tried
+
+Ended = Literal["done", "failed", "left", "store"]
 
 
 @dataclass(frozen=True)
@@ -79,17 +79,26 @@ class Errand:
     _leaving: bool = field(default=False, repr=False, compare=False)
 
     def __call__(self) -> tuple[Letter, ...]:
-        """Work; tasks behind one that took long are left to others."""
+        """Work; tasks behind one that takes long are left to others, as soon as it does."""
         if self.sent.refused:
             return (Letter("", self.attempt, "", how="store", reason=self.sent.refused),)
-        began, letters = time.monotonic(), list[Letter]()
-        writer = uuid.uuid4().hex
-        for task, there in self.sent.tasks:
-            if letters and (self._leaving or time.monotonic() - began > BEAT):
-                letters.append(Letter(task.key, self.attempt, writer, how="left"))
-            else:
-                letters.append(self._done(task, there, writer))
+        keys = [task.key for task, _ in self.sent.tasks]
+        told = {letter.task: letter for letter in self._told(keys)}
+        writer, until, letters = uuid.uuid4().hex, time.monotonic() + BEAT, list[Letter]()
+        for place, (task, there) in enumerate(self.sent.tasks):
+            behind = [Letter(key, self.attempt, writer, how="left") for key in keys[place + 1 :]]
+            desk = Desk(self, task, there, told.get(task.key) or Letter(task.key, "", ""), writer)
+            letters.append(self._done(task, desk, Round(desk, self.post, behind, until)))
+            if self._leaving or time.monotonic() > until:
+                return (*letters, *behind)
         return tuple(letters)
+
+    def _told(self, keys: Sequence[str]) -> list[Letter]:
+        """What an earlier worker of this call said, as where its job was queued again."""
+        try:
+            return self.post.told(self.attempt, keys)
+        except Exception:  # a post that does not answer: rows are finished anew
+            return []
 
     def leave(self) -> None:
         """Ask the work to keep a checkpoint and end; any thread may call this."""
@@ -97,70 +106,97 @@ class Errand:
         if self._desk is not None:
             self._desk.watch.leaving = True
 
-    def _done(self, task: Task, there: frozenset[str], writer: str) -> Letter:
-        desk = Desk(self, task, there, writer)
+    def _done(self, task: Task, desk: Desk, pulse: Round) -> Letter:
         self._desk = desk
         if self._leaving:
             self.leave()
-        with Pulse(desk):
+        with Pulse(pulse):
             outcome, trace = tried(task, desk.watch, self.path)
         how = "left" if outcome.how == "taken" else outcome.how
-        return replace(desk.letter(), how=how, reason=outcome.reason, trace=trace)
+        if self._leaving:
+            desk.beat()  # the next worker of this call goes on from its last letter
+        return desk.last(how, outcome.reason, trace)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_desk": None, "_leaving": False}
 
 
+@dataclass
+class Round:
+    """What is told at every pulse of a call: the task under way, and, after a time (`until`), that
+    those behind it are left to others.
+    """
+
+    desk: Desk
+    post: Post
+    behind: Sequence[Letter]
+    until: float
+
+    def beat(self) -> None:
+        """Post letters; those that do not arrive come with the result."""
+        self.desk.beat()
+        if self.behind and time.monotonic() > self.until:
+            with contextlib.suppress(Exception):
+                for letter in self.behind:
+                    self.post.tell(letter)
+            self.behind = ()
+
+
 class Desk:
     """What a worker's watch writes to, in place of a store: it gathers rows and notes, and posts
     letters.
+
+    before: the last letter of this call's worker before, which may be an empty one.
     """
 
-    def __init__(self, errand: Errand, task: Task, there: frozenset[str], writer: str) -> None:
+    def __init__(
+        self, errand: Errand, task: Task, there: frozenset[str], before: Letter, writer: str
+    ) -> None:
         self.path = errand.path
-        self._post, self._key = errand.post, task.key
-        self._letter = Letter(task.key, errand.attempt, writer)
-        self._there = there
-        self._rows: list[Packed] = []
-        self._notes: list[str] = []
+        self._post, self._key, self._before = errand.post, task.key, before
+        self._empty = Letter(
+            task.key, errand.attempt, writer, before=(*before.before, before.writer)
+        )
+        self._rows, self._notes = list(before.rows), list(before.notes)
+        self._arrived, self._unheard = 0, ""
         self._began = time.monotonic()
-        self.watch = Watch(self, task, there, self._keep)
+        self.watch = Watch(self, task, there | {row.key for row in before.rows}, self._keep)
+
+    def last(self, how: Ended, reason: str, trace: str | None) -> Letter:
+        """The letter that the call returns."""
+        if self._unheard and not self._arrived:
+            said = f"no letter of its worker arrived ({self._unheard}): progress was not shown"
+            self._notes.append(said)
+        return replace(self.letter(), how=how, reason=reason, trace=trace)
 
     def letter(self) -> Letter:
         """All there is to say now."""
-        watch = self.watch
-        self._letter = replace(
-            self._letter,
-            number=self._letter.number + 1,
+        return replace(
+            self._empty,
+            number=self._arrived + 1,
             rows=tuple(self._rows),
             notes=tuple(self._notes),
-            share=watch.share,
-            loss=watch.loss,
-            seconds=time.monotonic() - self._began,
+            share=self.watch.share,
+            loss=self.watch.loss,
+            seconds=self._before.seconds + time.monotonic() - self._began,
         )
-        return self._letter
 
     def beat(self) -> None:
         """Post a letter; whether it arrives does not concern the work, as the next says it again.
 
         Where another worker has the task by now, the watch learns that.
         """
-        with contextlib.suppress(Exception):
+        try:
             if not self._post.tell(self.letter()):
                 self.watch.lose()
+            self._arrived += 1
+        except Exception as error:
+            self._unheard = " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
     def _keep(self, row: Packed, at_once: bool) -> None:
         self._rows.append(row)
         if at_once or time.monotonic() - self._began >= GATHER:
             self.beat()
-
-    def present(self, keys: Iterable[str]) -> set[str]:
-        """Those of the rows that the driver knew."""
-        return set(keys) & self._there
-
-    def add(self, task: str, run: Run, **extra: Any) -> None:
-        """Not how rows come here: the watch hands them over packed."""
-        raise StoreError(f"a row of task {task} reached the desk of a worker unpacked ({run})")
 
     def say(self, task: str, sentence: str) -> None:
         """Keep a sentence for the next letter."""

@@ -6,7 +6,6 @@ driver of an engine (`Driver`), which writes down what workers elsewhere send.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass
@@ -34,11 +33,14 @@ class Landed:
         How each of its tasks ended; None where its worker died.
     how
         How that died.
+    begun
+        Whether any worker has been heard of so far, where they are not those of this machine.
     """
 
     flight: Hashable
     outcomes: tuple[Outcome, ...] | None
     how: str = ""
+    begun: bool = True
 
 
 class Hands(Protocol):
@@ -99,8 +101,6 @@ class Pool:
 
     def landed(self, timeout: float) -> list[Landed]:
         """Those that returned or whose process died."""
-        if not self._flying:
-            time.sleep(timeout)
         return [
             self._ended(future)
             for future in wait(self._flying, timeout=timeout, return_when=FIRST_COMPLETED).done

@@ -7,11 +7,12 @@ returns. The driver alone writes them down.
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from isoloss.files import write
 from isoloss.runs.stored import Packed
@@ -34,7 +35,7 @@ class Letter:
     writer
         The very worker: an engine may make one call twice, where a machine is lost and comes back.
     number
-        How many letters the worker has written of the task, from 1.
+        1 until a letter of the worker has arrived, then one more with each; 0 before it began.
     rows, notes
         Finished rows, and sentences for people.
     share, loss, seconds
@@ -44,6 +45,9 @@ class Letter:
         under the shared folder is full or a module cannot be imported, which ends the sweep.
     reason, trace
         Why it failed.
+    before
+        Writers of the same call whose last letters this one goes on from: it says all that they
+        said.
     """
 
     task: str
@@ -58,6 +62,7 @@ class Letter:
     how: Literal["running", "done", "failed", "left", "store"] = "running"
     reason: str = ""
     trace: str | None = None
+    before: tuple[str, ...] = ()
 
 
 class Post(Protocol):
@@ -68,6 +73,9 @@ class Post(Protocol):
 
     def heard(self, tasks: Iterable[str]) -> list[Letter]:
         """The letters on tasks that came since this was last asked."""
+
+    def told(self, attempt: str, tasks: Iterable[str]) -> list[Letter]:
+        """The last letters of a call, as its next worker asks where the engine makes it again."""
 
     def lose(self, task: str, attempt: str) -> None:
         """Let the worker of a call know that it has lost a task."""
@@ -88,6 +96,9 @@ class FolderPost:
 
     path: Path
     _read: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
+
+    def __reduce__(self) -> Any:
+        return FolderPost, (self.path,)  # what was read concerns the driver alone
 
     def tell(self, letter: Letter) -> bool:
         """Leave the letter, unless another worker has written since ours began, or the task is
@@ -119,11 +130,18 @@ class FolderPost:
                 found.append(letter)
         return found
 
+    def told(self, attempt: str, tasks: Iterable[str]) -> list[Letter]:
+        """Those that lie in the folders of the tasks."""
+        there = [_opened(folder_of(self.path, key) / LETTER) for key in tasks]
+        return [each for each in there if each is not None and each.attempt == attempt]
+
     def lose(self, task: str, attempt: str) -> None:
-        """Leave a notice where the task has a folder."""
-        folder = folder_of(self.path, task)
-        if folder.is_dir():
-            (folder / f"{LOST}{_plain(attempt)}").touch()
+        """Leave a notice in the folder of the task, also for a worker that has yet to begin.
+
+        Where none can be left the work goes on, and what comes of it is not kept.
+        """
+        with contextlib.suppress(OSError):
+            (make_folder(self.path, task) / f"{LOST}{_plain(attempt)}").touch()
 
     def ended(self, task: str) -> None:
         """Remove letter and notices."""

@@ -13,6 +13,8 @@ from typing import Any
 from isoloss.files import Registry, shown_value
 from isoloss.runs.problems import StoreError
 from isoloss.runs.sweeps.engines.engine import AnyExecutor, Engine, Submits
+from isoloss.runs.sweeps.engines.ray_cluster import Ray
+from isoloss.runs.sweeps.engines.slurm import Slurm
 
 
 @dataclass(frozen=True)
@@ -45,24 +47,21 @@ class Asked:
         for name in ("address", "gpus_per_task", "partition", "time", "more"):
             value = getattr(self, name)
             if value and name not in known:
-                raise StoreError(
-                    f"the engine '{engine}' knows no {name} ({shown_value(value)}); leave it out"
-                )
+                what = f"no {name} ({shown_value(value)})"
+                if name == "more":
+                    what = f"no options of sbatch ({', '.join(map(shown_value, value))})"
+                raise StoreError(f"the engine '{engine}' knows {what}; leave it out")
 
 
 Make = Callable[[Asked], Engine | Submits]
 
 
 def _ray(asked: Asked) -> Any:
-    from isoloss.runs.sweeps.engines.ray_cluster import Ray
-
     asked.only("ray", "address", "gpus_per_task")
     return Ray(asked.address or None, asked.gpus_per_task, at_once=asked.at_once)
 
 
 def _slurm(asked: Asked, local: bool = False) -> Any:
-    from isoloss.runs.sweeps.engines.slurm import Slurm
-
     known = ("time",) if local else ("gpus_per_task", "partition", "time", "more")
     asked.only("submitit-local" if local else "slurm", *known)
     return Slurm(

@@ -16,7 +16,8 @@ from typing import Any
 from isoloss.runs.problems import StoreError
 from isoloss.runs.sweeps.engines.engine import Handle
 from isoloss.runs.sweeps.engines.errand import Errand
-from isoloss.runs.sweeps.engines.letters import FolderPost, Letter, Post
+from isoloss.runs.sweeps.engines.letters import Letter, Post
+from isoloss.runs.sweeps.engines.settings import check_share, check_whole
 from isoloss.runs.sweeps.portions import MOST
 
 #: How often Ray itself makes a call again whose worker died.
@@ -41,7 +42,7 @@ class Ray:
 
     name = "ray"
     every = 0.5
-    stays = False
+    stays = here = False
     most = MOST
 
     def __init__(
@@ -51,6 +52,14 @@ class Ray:
         cpus_per_task: float = 1,
         at_once: int | None = None,
     ) -> None:
+        check_whole("at_once", at_once)
+        check_share("gpus_per_task", gpus_per_task)
+        check_share("cpus_per_task", cpus_per_task)
+        if not gpus_per_task and not cpus_per_task:
+            raise StoreError(
+                "cpus_per_task and gpus_per_task are 0; accepted is a number above 0 for one of "
+                "them, by which Ray counts places"
+            )
         self.address, self.at_once = address, at_once
         self.gpus_per_task, self.cpus_per_task = gpus_per_task, cpus_per_task
         self._ours = False
@@ -88,7 +97,7 @@ class Ray:
         self._call = ray.remote(_made).options(
             num_cpus=self.cpus_per_task, num_gpus=self.gpus_per_task, max_retries=RETRIES
         )
-        return RayPost(self._box, FolderPost(store))
+        return RayPost(self._box)
 
     def places(self) -> int | None:
         """Twice what the nodes that are there can do at once, so that none waits."""
@@ -101,9 +110,9 @@ class Ray:
             self._slots, self._counted = max(1, int(slots)), now
         return min(2 * self._slots, self.at_once or 2 * self._slots)
 
-    def submit(self, errands: Sequence[Errand]) -> Sequence[Handle]:
+    def submit(self, errands: Sequence[Errand]) -> Iterable[Handle]:
         """One remote call each."""
-        return [RayCall(self._call.remote(errand)) for errand in errands]
+        return (RayCall(self._call.remote(errand)) for errand in errands)
 
     def reference(self, handle: Handle) -> str:
         """Calls end with their driver."""
@@ -153,6 +162,7 @@ class Mailbox:
 
     def __init__(self) -> None:
         self._letters: dict[str, Letter] = {}
+        self._new: dict[str, None] = {}
         self._writers: dict[str, str] = {}
         self._lost: set[tuple[str, str]] = set()
 
@@ -164,16 +174,27 @@ class Mailbox:
             return False
         self._writers[letter.task] = letter.writer
         self._letters[letter.task] = letter
+        self._new[letter.task] = None
         return True
 
     def take(self) -> list[Letter]:
         """The letters since this was last asked."""
-        found, self._letters = list(self._letters.values()), {}
+        found, self._new = [self._letters[task] for task in self._new], {}
         return found
+
+    def told(self, attempt: str, tasks: list[str]) -> list[Letter]:
+        """The last letters of a call."""
+        there = [self._letters[task] for task in tasks if task in self._letters]
+        return [letter for letter in there if letter.attempt == attempt]
 
     def lose(self, task: str, attempt: str) -> None:
         """Note that a call has lost a task."""
         self._lost.add((task, attempt))
+
+    def ended(self, task: str) -> None:
+        """Drop the letter of a task."""
+        self._letters.pop(task, None)
+        self._new.pop(task, None)
 
 
 class RayPost:
@@ -183,12 +204,10 @@ class RayPost:
     ----------
     box
         The actor.
-    folders
-        The folders of tasks, which nodes may share.
     """
 
-    def __init__(self, box: Any, folders: FolderPost) -> None:
-        self.box, self.folders = box, folders
+    def __init__(self, box: Any) -> None:
+        self.box = box
 
     def tell(self, letter: Letter) -> bool:
         """Send a letter, and wait a little for what the mailbox says of its writer."""
@@ -203,12 +222,18 @@ class RayPost:
             return []
         return found
 
+    def told(self, attempt: str, tasks: Iterable[str]) -> list[Letter]:
+        """What the mailbox has of a call."""
+        found: list[Letter] = _ray().get(self.box.told.remote(attempt, list(tasks)), timeout=ANSWER)
+        return found
+
     def lose(self, task: str, attempt: str) -> None:
         """Note it; the worker learns of it with its next letter."""
         self.box.lose.remote(task, attempt)
 
     def ended(self, task: str) -> None:
-        """Letters that are taken are gone."""
+        """Let the mailbox forget its letter."""
+        self.box.ended.remote(task)
 
 
 def _made(errand: Errand) -> tuple[Letter, ...]:

@@ -5,13 +5,14 @@ For whoever has a batch system and nothing else: job 3 of 16 runs ``--shard 3/16
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections.abc import Sequence
 from dataclasses import astuple, replace
 from pathlib import Path
 
 from isoloss.files import check_target, shown, shown_value
-from isoloss.runs.database import TABLES, quoted, writing
+from isoloss.runs.database import TABLES, logs, quoted, replace_store, writing
 from isoloss.runs.problems import StoreError
 from isoloss.runs.stored import STORES, insert, packed_rows
 from isoloss.runs.sweeps.store import Store, TaskState
@@ -21,8 +22,8 @@ _BEST = ("done", "failed", "waiting")
 
 
 def shard_of(tasks: Sequence[Task], shard: str) -> list[Task]:
-    """The tasks of one shard, as "3/16": those of most FLOPs are dealt out first, by key where they
-    are equal, whatever the stores hold.
+    """The tasks of one shard, as "3/16", whatever the stores hold: one after the other, those of
+    most FLOPs first and by key where they are equal, each goes to the shard of least work so far.
 
     Raises
     ------
@@ -32,11 +33,16 @@ def shard_of(tasks: Sequence[Task], shard: str) -> list[Task]:
     number, count = shard_numbers(shard)
     if count > len(tasks):
         raise StoreError(
-            f"shard is {shown_value(shard)} and there are {len(tasks)} tasks; accepted are up to "
-            f"{len(tasks)} shards"
+            f"shard is {shown_value(shard)} and there {_are(len(tasks))}; accepted are at most "
+            "as many shards as tasks"
         )
-    dealt = sorted(tasks, key=lambda task: (-task.flops, task.key))[number - 1 :: count]
-    return [task for task in tasks if task in dealt]
+    shards = [(0.0, 0, each) for each in range(1, count + 1)]  # FLOPs, tasks, number
+    dealt = set()
+    for task in sorted(tasks, key=lambda task: (-task.flops, task.key)):
+        flops, size, least = shards[0]
+        heapq.heapreplace(shards, (flops + task.flops, size + 1, least))
+        dealt |= {task.key} if least == number else set()
+    return [task for task in tasks if task.key in dealt]
 
 
 def shard_numbers(shard: str) -> tuple[int, int]:
@@ -92,10 +98,14 @@ def join_stores(stores: Sequence[str | Path], path: str | Path, force: bool = Fa
                 insert(base, task, row, target)
             said = [(task, sentence) for _, task, sentence in notes]
             base.executemany("INSERT INTO notes (task, said) VALUES (?, ?)", said)
-        part.replace(target)
+        replace_store(part, target)
     finally:
         _remove(part)
     return Store(target)
+
+
+def _are(count: int) -> str:
+    return "is 1 task" if count == 1 else f"are {count} tasks"
 
 
 def _tasks(places: Sequence[Path]) -> list[TaskState]:
@@ -111,5 +121,5 @@ def _tasks(places: Sequence[Path]) -> list[TaskState]:
 
 
 def _remove(part: Path) -> None:
-    for file in (part, part.with_name(f"{part.name}-wal"), part.with_name(f"{part.name}-shm")):
+    for file in (part, *logs(part)):
         file.unlink(missing_ok=True)

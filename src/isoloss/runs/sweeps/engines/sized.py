@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isoloss.runs.numbers import duration
 from isoloss.runs.problems import StoreError
 
 #: Schedules that are drawn, and the tasks of all of them together at most.
@@ -63,7 +64,7 @@ class Sizing:
         enough = max(1, round(self.busy / self.longest))
         said = [
             f"places  {self.places}, {share:.0%} busy; more than about {enough} shorten nothing: "
-            f"the longest task takes {self.longest:.3g} h"
+            f"the longest task takes {duration(3600 * self.longest)}"
         ]
         if self.money is not None:
             said.append(
@@ -81,7 +82,7 @@ class Sizing:
 
 def sizing(
     measured: Sequence[tuple[float, float]],
-    left: Mapping[str, float],
+    left: Mapping[str, float | None],
     places: int,
     price: float | None = None,
     seed: int = 0,
@@ -91,10 +92,10 @@ def sizing(
     Parameters
     ----------
     measured
-        (FLOPs, seconds) of each finished task.
+        (FLOPs, seconds) of each finished task; FLOPs are 0 where they are not known.
     left
-        FLOPs to do of each task; those of measured tasks are 0 where they are not known, and a task
-        is then as good as another.
+        FLOPs to do of each task, 0 where none are left, None where they are not known. Where FLOPs
+        of any task are not, one task is as good as another.
     places
         How many run at once.
     price
@@ -114,11 +115,12 @@ def sizing(
     """
     if price is not None and not 0 <= price < math.inf:
         raise StoreError(f"price is {price:g}; accepted is a number of 0 or more")
-    known = all(flops > 0 for flops, _ in measured) and all(size > 0 for size in left.values())
+    to_do = [size for size in left.values() if size != 0]
+    known = all(flops > 0 for flops, _ in measured) and None not in to_do
     rates = np.array([took / (flops if known else 1.0) for flops, took in measured if took > 0])
-    if not (rates.size and left):
+    if not (rates.size and to_do):
         return None
-    sizes = np.array([size if known else 1.0 for size in left.values()])
+    sizes = np.array([size if known else 1.0 for size in to_do], dtype=float)
     rng = np.random.default_rng(seed)
     found = []
     for _ in range(max(20, min(DRAWS, MOST // len(sizes)))):
@@ -127,8 +129,7 @@ def sizing(
         found.append((_ends(took, places), took.sum(), took.max()))
     ends, busy, longest = np.array(found).T / 3600
     low, high = np.quantile(ends, [0.05, 0.95]) if rates.size >= ENOUGH else (None, None)
-    middle = (float(np.median(each)) for each in (ends, busy, longest))
-    hours, work, most = middle
+    hours, work, most = (float(np.median(each)) for each in (ends, busy, longest))
     return Sizing(
         places,
         int(rates.size),

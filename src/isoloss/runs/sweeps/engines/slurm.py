@@ -7,9 +7,8 @@ are there is asked of ``squeue``, which needs no accounting. The same on process
 
 from __future__ import annotations
 
-import os
+import contextlib
 import re
-import shutil
 import subprocess
 import threading
 import time
@@ -24,7 +23,9 @@ from isoloss.runs.sweeps.crew import cores
 from isoloss.runs.sweeps.engines.engine import Handle
 from isoloss.runs.sweeps.engines.errand import Errand
 from isoloss.runs.sweeps.engines.letters import FolderPost, Letter, Post
+from isoloss.runs.sweeps.engines.settings import check_share, check_whole
 from isoloss.runs.sweeps.folders import folder_of
+from isoloss.runs.sweeps.process_id import Owner
 
 #: The folder of submitit's own files, beside those of tasks.
 JOBS = "isoloss-jobs"
@@ -82,6 +83,9 @@ class Slurm:
         at_once: int | None = None,
         local: bool = False,
     ) -> None:
+        check_whole("at_once", at_once)
+        check_whole("cpus_per_task", cpus_per_task)
+        check_share("gpus_per_task", gpus_per_task)
         if gpus_per_task != int(gpus_per_task):
             raise StoreError(
                 f"gpus_per_task is {gpus_per_task:g} on Slurm, which gives whole devices; accepted "
@@ -94,7 +98,8 @@ class Slurm:
             )
         self.name = "submitit-local" if local else "slurm"
         self.every = 0.1 if local else 1.0
-        self.local, self.at_once = local, at_once or (cores() if local else QUEUED)
+        self.here = local
+        self.at_once = at_once or (cores() if local else QUEUED)
         self.minutes = minutes_of(time)
         asked = {
             "partition": partition,
@@ -104,14 +109,15 @@ class Slurm:
         self._asked = {name: value for name, value in asked.items() if value is not None}
         self._cpus, self._more = cpus_per_task, dict(more or {})
         self._executor: Any = None
-        self._queue = Queue()
+        self._queue = None if local else Queue()
+        self._jobs: list[SubmittedJob] = []
 
     def start(self, store: Path) -> Post:
         """Make submitit ready, with a folder beside those of tasks."""
         submitit = _submitit()
         folder = folder_of(store, JOBS)
         folder.mkdir(parents=True, exist_ok=True)
-        if self.local:
+        if self.here:
             self._executor = submitit.LocalExecutor(folder)
             self._executor.update_parameters(timeout_min=max(1, round(self.minutes)))
             return FolderPost(store)
@@ -142,24 +148,26 @@ class Slurm:
             warnings.simplefilter("ignore")
             with self._executor.batch():
                 jobs = [self._executor.submit(Leavable(errand)) for errand in errands]
-        return [SubmittedJob(job, self._queue) for job in jobs]
+        made = [SubmittedJob(job, self._queue, self._process_of(job)) for job in jobs]
+        self._jobs += made
+        return made
+
+    def _process_of(self, job: Any) -> Owner | None:
+        return Owner.of(job._process.pid) if self.here else None
 
     def reference(self, handle: Handle) -> str:
-        """The number of the job, and of its process where that is ours."""
+        """The number of the job, and its process where that is on this machine."""
         assert isinstance(handle, SubmittedJob)
-        process = getattr(handle.job, "_process", None)
-        return f"{handle.job.job_id}" + (f" {process.pid}" if process is not None else "")
+        return f"{handle.job.job_id} {handle.process or ''}".strip()
 
     def again(self, reference: str) -> Handle | None:
         """The job of an earlier driver, whether or not it has ended since."""
         submitit = _submitit()
-        number, _, pid = reference.partition(" ")
-        kind = submitit.LocalJob if self.local else submitit.SlurmJob
-        return SubmittedJob(
-            kind(folder=self._executor.folder, job_id=number),
-            self._queue,
-            int(pid) if pid else None,
-        )
+        number, _, process = reference.partition(" ")
+        kind = submitit.LocalJob if self.here else submitit.SlurmJob
+        job = kind(folder=self._executor.folder, job_id=number)
+        self._jobs.append(SubmittedJob(job, self._queue, Owner.parse(process) if process else None))
+        return self._jobs[-1]
 
     def cancel(self, handle: Handle) -> None:
         """By scancel, or a signal."""
@@ -167,9 +175,15 @@ class Slurm:
         handle.job.cancel(check=False)
 
     def stop(self, done: bool) -> None:
-        """Jobs are the queue's; their logs go once none is of use."""
+        """Jobs are the queue's; the files of ours go once none is of use."""
         if done and self._executor is not None:
-            shutil.rmtree(self._executor.folder, ignore_errors=True)
+            for job in self._jobs:
+                job.remove_files()
+            for link in self._executor.folder.glob(".submission_file_*"):
+                if not link.exists():  # it led to a file of a job that is removed
+                    link.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self._executor.folder.rmdir()
 
 
 class Leavable:
@@ -210,10 +224,12 @@ class Leavable:
 
 
 class SubmittedJob:
-    """A job that was submitted, by this driver or an earlier one."""
+    """A job that was submitted, by this driver or an earlier one: in a queue, or a process of this
+    machine.
+    """
 
-    def __init__(self, job: Any, queue: Queue, pid: int | None = None) -> None:
-        self.job, self._queue, self._pid = job, queue, pid
+    def __init__(self, job: Any, queue: Queue | None, process: Owner | None) -> None:
+        self.job, self._queue, self.process = job, queue, process
         self._missed: float | None = None
 
     def done(self) -> bool:
@@ -226,24 +242,19 @@ class SubmittedJob:
             return False
         if self._missed is None:
             self._missed = time.monotonic()
-        wait = ON_ITS_WAY if self.is_slurm else 1.0
+        wait = 1.0 if self._queue is None else ON_ITS_WAY
         return time.monotonic() - self._missed > wait
 
-    @property
-    def is_slurm(self) -> bool:
-        """Whether it is a job of Slurm and no process of this machine."""
-        return type(self.job).__name__ == "SlurmJob"
-
     def _goes_on(self) -> bool:
-        if self.is_slurm:
+        if self._queue is not None:
             return self._queue.has(str(self.job.job_id))
-        if self._pid is None:
-            return not self.job.done()
-        try:
-            os.kill(self._pid, 0)
-        except ProcessLookupError:
-            return False
-        return True
+        return self.process is not None and not self.process.gone
+
+    def remove_files(self) -> None:
+        """Remove what submitit keeps of it."""
+        paths, number = self.job.paths, self.job.job_id
+        for file in (paths.submission_file, *paths.folder.glob(f"{number}_*")):
+            file.unlink(missing_ok=True)
 
     def result(self) -> tuple[Letter, ...]:
         """What it returned; RuntimeError with the last line of its log where it left nothing."""
@@ -262,7 +273,7 @@ class Queue:
     """The jobs of this person in Slurm's queue, asked for every few seconds."""
 
     def __init__(self) -> None:
-        self._jobs: frozenset[str] = frozenset()
+        self._jobs: frozenset[str] | None = None
         self._asked = -ASK
 
     def has(self, job: str) -> bool:
@@ -273,15 +284,10 @@ class Queue:
             words = ["squeue", "--me", "--noheader", "--array", "--format=%i"]
             try:
                 done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=30)
+                self._jobs = frozenset(done.stdout.split())
             except (OSError, subprocess.SubprocessError):
-                self._jobs = frozenset()
-                self._silent = True
-                return True
-            self._silent = False
-            self._jobs = frozenset(done.stdout.split())
-        return self._silent or job in self._jobs
-
-    _silent = False
+                self._jobs = None
+        return self._jobs is None or job in self._jobs
 
 
 def minutes_of(text: str) -> float:
