@@ -27,8 +27,8 @@ TESTS = ("formats/test_formats_number.py", "files/test_files_golden.py", "laws",
          "fits/test_fits_result.py", "plans/test_plans_plan.py", "plans/test_plans_saving.py",
          "scores", "plots/test_plots_kinds.py", "plots/test_plots_plan.py",
          "plots/test_plots_report.py", "app", "cli/test_cli_report.py")  # fmt: skip
-#: What other releases than those of `constraints.txt` deprecate is not what is tried here.
-QUIET = ("-W", "ignore::DeprecationWarning", "-W", "ignore::PendingDeprecationWarning")
+#: Other releases than those of `constraints.txt` warn of other things, which is not tried here.
+QUIET = ("-W", "default")
 #: What the core alone does, without an extra.
 ALONE = """
 import sys
