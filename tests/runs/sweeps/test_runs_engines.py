@@ -529,3 +529,21 @@ def test_whether_workers_share_the_memory_of_this_machine():
     with ThreadPoolExecutor(1) as pool:
         engines = (AnyExecutor(pool), AnyExecutor(Submits()), Ray(), Slurm(), Slurm(local=True))
     assert [engine.here for engine in engines] == [True, False, False, False, True]
+
+
+def test_an_engine_that_lacks_a_part_is_no_executor(tmp_path, toys):
+    """It would be asked for none of what it does beside submitting."""
+
+    class Mine:
+        name, every, stays, most = "mine", 1.0, True, 1
+
+        def start(self, store: Path) -> None: ...
+
+        def places(self) -> None: ...
+
+        def submit(self, errands: object) -> None: ...
+
+    with pytest.raises(
+        StoreError, match="Mine begins as an engine and has no here, reference, again"
+    ):
+        sweep(toys(1), tmp_path / "runs.db", executor=Mine(), show=False)

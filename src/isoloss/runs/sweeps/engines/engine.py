@@ -86,6 +86,13 @@ class Engine(Protocol):
         """End what `start` began; calls that stay go on. done: all is, and no call failed."""
 
 
+#: What makes an engine of an executor.
+PARTS = (
+    *Engine.__annotations__,
+    *(name for name, value in vars(Engine).items() if callable(value) and name[0] != "_"),
+)
+
+
 class AnyExecutor:
     """An executor of `concurrent.futures`, Dask's, submitit's, or anything with ``submit``.
 

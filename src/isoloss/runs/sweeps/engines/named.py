@@ -12,7 +12,7 @@ from typing import Any
 
 from isoloss.files import Registry, shown_value
 from isoloss.runs.problems import StoreError
-from isoloss.runs.sweeps.engines.engine import AnyExecutor, Engine, Submits
+from isoloss.runs.sweeps.engines.engine import PARTS, AnyExecutor, Engine, Submits
 from isoloss.runs.sweeps.engines.ray_cluster import Ray
 from isoloss.runs.sweeps.engines.slurm import Slurm
 
@@ -129,5 +129,11 @@ def engine_for(given: Submits | Engine | str, at_once: int | None = None) -> Eng
         raise StoreError(
             f"executor is {shown_value(given)}; accepted is an executor of concurrent.futures, "
             "anything with submit whose calls have result and done, an engine, or its name"
+        )
+    lacking = [part for part in PARTS if not hasattr(given, part)]
+    if {"start", "places"}.isdisjoint(lacking):
+        raise StoreError(
+            f"{type(given).__name__} begins as an engine and has no {', '.join(lacking)}; an "
+            f"engine has {', '.join(PARTS)}, an executor submit alone"
         )
     return AnyExecutor(given, at_once)
