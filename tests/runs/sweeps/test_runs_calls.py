@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from toy_tasks import one_row, row
 
 from isoloss.runs import AnyExecutor, Run, RunsWarning, Store, StoreError, Task, sweep
 from isoloss.runs.sweeps import under_way as under_way_module
@@ -25,15 +26,6 @@ from isoloss.runs.sweeps.working import Orders
 def fast(monkeypatch):
     for module in (working_module, driver_module, errand_module, under_way_module):
         monkeypatch.setattr(module, "BEAT", 0.02)
-
-
-def one_row(key: str, work, **more) -> Task:
-    return Task(key, (f"row-{key}",), work, key, **more)
-
-
-def row(watch, loss: float = 3.0) -> None:
-    (key,) = watch.missing
-    watch.add(Run(1e6, 2e7, "w4", loss, key=key))
 
 
 # ---- calls that are made again, and folders that nobody can write

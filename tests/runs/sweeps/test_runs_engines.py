@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from toy_tasks import one_row, row
 
 from isoloss.files import use
 from isoloss.runs import (
@@ -51,15 +52,6 @@ def toys(monkeypatch):
 def fast(monkeypatch):
     for module in (working_module, driver_module):
         monkeypatch.setattr(module, "BEAT", 0.02)
-
-
-def one_row(key: str, work, **more) -> Task:
-    return Task(key, (f"row-{key}",), work, key, **more)
-
-
-def row(watch, loss: float = 3.0) -> None:
-    (key,) = watch.missing
-    watch.add(Run(1e6, 2e7, "w4", loss, key=key))
 
 
 def on_threads(tasks, store, count: int = 2, **more):
