@@ -27,6 +27,13 @@ def test_shards_are_joined_to_the_table_of_the_whole(shell, tmp_path):
     ]  # fmt: skip
 
 
+def test_a_dry_run_says_where_nobody_said_how_many_work(shell):
+    some = TINY[: TINY.index("--workers")]
+    assert "workers not said" in shell(*some, "--on", "ray", "--dry-run").stdout
+    assert "workers not said" not in shell(*TINY, "--on", "ray", "--dry-run").stdout
+    assert "workers not said" not in shell(*some, "--dry-run").stdout
+
+
 def test_where_rows_cannot_be_sent_no_store_is_written(shell, tmp_path):
     for name in "ab":
         Store(f"{name}.db").add("t", Run(1e6, 2e7, "w4", 3.0, key=name))

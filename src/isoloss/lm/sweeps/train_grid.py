@@ -199,7 +199,7 @@ def foreseen(
         return outlook(tasks_on_ranks(runs_of(jobs, post, None)), store, price=price)
     engine = None if executor is None else engine_for(executor, workers)
     tasks = _tasks(jobs, post, None, workers, cells, engine, shard)
-    places = _workers(jobs, workers) if engine is None else workers or 1
+    places = _workers(jobs, workers) if engine is None else workers
     return outlook(tasks, store, places, price)
 
 

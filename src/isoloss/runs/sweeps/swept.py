@@ -60,6 +60,10 @@ class Swept:
     __repr__ = __str__
 
 
+#: What an outlook says where nobody said how many work at once.
+NOT_SAID = "workers not said: all of this is for one at once; workers= (--workers) says how many"
+
+
 @displayed
 @dataclass(frozen=True, repr=False)
 class Outlook:
@@ -84,6 +88,8 @@ class Outlook:
         where there is none.
     sized
         Hours, places and money by the times of finished tasks, one by one; None without any.
+    is_assumed
+        Whether nobody said how many work at once, so that all of this is for one.
     """
 
     store: Path
@@ -96,6 +102,7 @@ class Outlook:
     workers: int
     seconds: float | None
     sized: Sizing | None = None
+    is_assumed: bool = False
 
     def __str__(self) -> str:
         if self.done == self.tasks:
@@ -119,6 +126,7 @@ class Outlook:
                 f"memory  {memory} for {self.workers} at once",
                 f"time    {time}",
                 *(self.sized.lines() if self.sized is not None else ()),
+                *([NOT_SAID] if self.is_assumed else ()),
             ]
         )
 
@@ -126,13 +134,14 @@ class Outlook:
 
 
 def outlook(
-    tasks: Sequence[Task], store: str | Path, workers: int = 1, price: float | None = None
+    tasks: Sequence[Task], store: str | Path, workers: int | None = 1, price: float | None = None
 ) -> Outlook:
     """What a sweep of the tasks on a store would take; the store need not be there, and is not
     made.
 
-    workers: how many work at once; price: money for one and an hour.
+    workers: how many work at once, None where that is not known; price: money for one and an hour.
     """
+    is_assumed, workers = workers is None, workers or 1
     path = Path(store)
     there = Store(path).present(key for task in tasks for key in task.rows)
     left = [task for task in tasks if not there.issuperset(task.rows)]
@@ -155,7 +164,9 @@ def outlook(
         seconds = time_left(states, by_key, min(workers, len(left) or 1))
     else:
         seconds = 3600 * sized.hours
-    return Outlook(path, len(tasks), done, rows, len(there), flops, memory, workers, seconds, sized)
+    return Outlook(
+        path, len(tasks), done, rows, len(there), flops, memory, workers, seconds, sized, is_assumed
+    )
 
 
 def time_left(states: Sequence[TaskState], left: dict[str, float], workers: int) -> float | None:
