@@ -104,6 +104,7 @@ def decode(hint: Any, value: Any, where: str) -> Any:
     Mismatch
         The value has another type, or a field is missing or unknown.
     """
+    hint = _written_out(hint)
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
         return _union(get_args(hint), value, where)
@@ -126,6 +127,14 @@ def decode(hint: Any, value: Any, where: str) -> Any:
     if hint in _SCALARS:
         return _SCALARS[hint](value, where)
     return _instance(hint, value, where)
+
+
+def _written_out(hint: Any) -> Any:
+    """What a ``type`` alias stands for, as numpy's NDArray is one from Python 3.12 on."""
+    while hasattr(alias := get_origin(hint) or hint, "__value__"):
+        inner = get_args(hint)
+        hint = alias.__value__[inner] if inner else alias.__value__
+    return hint
 
 
 def from_fields(cls: type[Any], content: Any, where: str) -> Any:
