@@ -484,6 +484,41 @@ def test_a_shared_stream_is_seen(made: str) -> None:
     assert list(streams(ast.parse(f"X = {made}.normal()\ndef test(): X"))) == []
 
 
+def without_equality(tree: ast.Module) -> Iterator[str]:
+    """Dataclasses whose number may be NaN by default, compared as the running Python compares:
+    since 3.13 such a value is not equal even to itself.
+    """
+    for line in ast.walk(tree):
+        if not isinstance(line, ast.ClassDef):
+            continue
+        said = " ".join(map(ast.unparse, line.decorator_list))
+        unknown = any(
+            isinstance(each, ast.AnnAssign)
+            and each.value is not None
+            and re.search(r"\bnan\b", ast.unparse(each.value))
+            for each in line.body
+        )
+        own = any(isinstance(e, ast.FunctionDef) and e.name == "__eq__" for e in line.body)
+        compared = own or "equal_by" in said or "eq=False" in said
+        if unknown and "dataclass" in said and not compared:
+            yield line.name
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "src").rglob("*.py")), ids=lambda path: path.stem)
+def test_a_value_that_may_hold_nan_equals_itself_on_every_python(path: Path) -> None:
+    assert list(without_equality(ast.parse(path.read_text(encoding="utf-8")))) == []
+
+
+@pytest.mark.parametrize(
+    ("decorator", "found"),
+    [("@dataclass(frozen=True)", ["A"]), ("@equal_by_fields\n@dataclass(frozen=True)", [])],
+)
+def test_a_value_compared_by_chance_is_seen(decorator: str, found: list[str]) -> None:
+    for default in ("math.nan", 'float("nan")'):
+        tree = ast.parse(f"{decorator}\nclass A:\n    x: float = {default}")
+        assert list(without_equality(tree)) == found
+
+
 @pytest.mark.parametrize("path", [".ci/run", ".github/workflows/ci.yml"])
 def test_ci_only_calls_words_of_the_makefile(path: str) -> None:
     lines = (ROOT / path).read_text(encoding="utf-8").splitlines()

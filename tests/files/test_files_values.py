@@ -1,12 +1,23 @@
 """How values are shown, what counts as a whole number, names nearly right."""
 
+import math
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
+from typing_extensions import TypeAliasType
 
-from isoloss.files import did_you_mean, real_number, shown_value, whole_number
+from isoloss.files import (
+    decode,
+    did_you_mean,
+    encode,
+    equal_by_fields,
+    real_number,
+    shown_value,
+    whole_number,
+)
 
 
 @pytest.mark.parametrize(
@@ -46,3 +57,30 @@ def test_one_rule_for_whole_and_real_numbers(
 def test_a_name_nearly_right_is_asked_back() -> None:
     assert did_you_mean("kumar24", ["kumar2024", "chen2025"]) == "did you mean 'kumar2024'?"
     assert did_you_mean("zzz", ["kumar2024"]) == ""
+
+
+@equal_by_fields
+@dataclass(frozen=True)
+class Sized:
+    """A number that may be unknown."""
+
+    name: str
+    size: float = math.nan
+
+
+def test_values_are_equal_by_fields_an_unknown_one_included() -> None:
+    assert Sized("a") == Sized("a")
+    assert hash(Sized("a")) == hash(Sized("a"))
+    assert Sized("a") != Sized("b")
+    assert Sized("a") != Sized("a", 1.0)
+    assert Sized("a") != "a"
+
+
+def test_an_array_is_read_where_its_hint_is_an_alias() -> None:
+    """From numpy 2.5 on, NDArray is one on Python 3.12 and newer."""
+    kept = np.array([1.0, 2.0])
+    inner = TypeVar("inner", bound=np.generic)
+    of = TypeAliasType("of", np.ndarray[Any, np.dtype[inner]], type_params=(inner,))
+    plain = TypeAliasType("plain", np.ndarray[Any, np.dtype[np.float64]])
+    for hint in (of[np.float64], plain):  # type: ignore[valid-type, index]
+        np.testing.assert_array_equal(decode(hint, encode(kept), "here"), kept)

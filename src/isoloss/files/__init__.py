@@ -5,6 +5,7 @@ from isoloss.files.coding import (
     decode,
     encode,
     equal_by_content,
+    equal_by_fields,
     fields_of,
     formerly,
     from_fields,
@@ -40,9 +41,10 @@ from isoloss.files.writing import check_target, write
 __all__ = [
     "AWAITED", "INTERRUPTED", "KINDS", "UNSAVED", "FileOrigin", "FilesError", "Kind", "Registry",
     "brief", "check_target", "checked_level", "checked_name", "command", "decode", "did_you_mean",
-    "displayed", "encode", "equal_by_content", "fields_of", "formerly", "from_fields", "in_threads",
-    "is_saved", "json_values", "least_draws", "load", "load_entry_points", "made_by", "modules_of",
-    "origin_of", "percent", "printable", "read_json", "real_number", "reason", "save", "screen",
-    "shown", "shown_value", "stopped", "use", "used", "versions", "was", "whole_number", "write",
+    "displayed", "encode", "equal_by_content", "equal_by_fields", "fields_of", "formerly",
+    "from_fields", "in_threads", "is_saved", "json_values", "least_draws", "load",
+    "load_entry_points", "made_by", "modules_of", "origin_of", "percent", "printable", "read_json",
+    "real_number", "reason", "save", "screen", "shown", "shown_value", "stopped", "use", "used",
+    "versions", "was", "whole_number", "write",
 ]
 # fmt: on

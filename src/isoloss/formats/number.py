@@ -10,7 +10,7 @@ from typing import Any, Literal, assert_never
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.files import displayed
+from isoloss.files import displayed, equal_by_fields
 from isoloss.formats.grids import (
     LARGEST_GRID,
     Elements,
@@ -45,6 +45,7 @@ _INTEGER_CLASSES = (("int4", 4), ("int8", 8), ("bf16", 16))
 
 
 @displayed
+@equal_by_fields
 @dataclass(frozen=True)
 class Format:
     """How one number is rounded; `Format.parse("int4/128+had@gptq")` reads one, `str` prints it.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.files import displayed
+from isoloss.files import displayed, equal_by_fields
 from isoloss.fits.compare_laws.stacking import (
     Evidence,
     by_unit,
@@ -27,6 +27,7 @@ from isoloss.laws import Array, Mask
 
 
 @displayed
+@equal_by_fields
 @dataclass(frozen=True)
 class Entry:
     """One law in a comparison.

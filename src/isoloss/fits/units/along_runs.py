@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from isoloss.files import equal_by_fields
 from isoloss.fits.sample import Sample
 from isoloss.fits.solve import Optimum
 from isoloss.laws import Array
@@ -41,6 +42,7 @@ EXACT = 1e-6
 NAMES_OF_RUNS = ("run", "run_id", "run_name", "name", "id", "model", "trial", "experiment")
 
 
+@equal_by_fields
 @dataclass(frozen=True)
 class Tested:
     """A correlation of residuals, and the chance of one as large among independent runs."""

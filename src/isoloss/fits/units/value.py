@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from isoloss.files import equal_by_fields
 from isoloss.fits.sample import UnitKind
 
 
+@equal_by_fields
 @dataclass(frozen=True)
 class Units:
     """What counts as one piece of evidence: runs, or groups, cells or trajectories of them.

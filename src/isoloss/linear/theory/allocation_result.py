@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from isoloss.files import displayed
+from isoloss.files import displayed, equal_by_fields
 from isoloss.linear.risk import INPUT_WORDS, Inputs
 from isoloss.linear.theory.allocation_budget import Allowance
 
@@ -17,6 +17,7 @@ MARKS = {
 }
 
 
+@equal_by_fields
 @dataclass(frozen=True)
 class AllocationChoice:
     """The best model of one precision; risk = approximation + floor + trained.

@@ -30,6 +30,7 @@ from typing import Literal
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
+from isoloss.files import equal_by_fields
 from isoloss.laws import Array
 from isoloss.plans.costs.published_runs import RUNS, PublishedRun
 from isoloss.plans.costs.published_speedups import SPEEDUPS, PublishedSpeedup
@@ -45,6 +46,7 @@ LEAST_FIGURES = 3
 NORMAL = 1.0 / float(ndtri(0.75))
 
 
+@equal_by_fields
 @dataclass(frozen=True)
 class Range:
     """A positive number that is not known exactly: its middle, and the ends of 90%.

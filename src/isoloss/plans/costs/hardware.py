@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
-from isoloss.files import displayed, real_number, shown_value
+from isoloss.files import displayed, equal_by_fields, real_number, shown_value
 from isoloss.plans.costs.achieved import Range, level_of, speed_up_of
 from isoloss.plans.costs.published_runs import RUNS
 from isoloss.plans.costs.published_speedups import SPEEDUPS
@@ -32,6 +32,7 @@ DESCRIBED: dict[Rule, str] = {
 
 
 @displayed
+@equal_by_fields
 @dataclass(frozen=True)
 class Hardware:
     """A device, or an abstract cost model of the papers.

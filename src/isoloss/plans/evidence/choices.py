@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from isoloss.files import equal_by_fields
 from isoloss.fits import Absent, Standing
 from isoloss.plans.doubt import NO_INTERVAL, absent
 
 
+@equal_by_fields
 @dataclass(frozen=True)
 class Choice:
     """One precision with its best params and tokens, and intervals over laws and replicates.
@@ -144,6 +146,7 @@ class Choice:
         return self.loss_interval[0] == self.loss_interval[0]
 
 
+@equal_by_fields
 @dataclass(frozen=True)
 class LawPlan:
     """What one law alone would do with the budget.
@@ -178,6 +181,7 @@ class LawPlan:
     borrows: bool = False
 
 
+@equal_by_fields
 @dataclass(frozen=True)
 class Regret:
     """A simpler choice than the plan's, and what it would cost under the laws of the plan.

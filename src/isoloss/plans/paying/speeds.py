@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from isoloss.files import did_you_mean, real_number, reason, shown_value
+from isoloss.files import did_you_mean, equal_by_fields, real_number, reason, shown_value
 from isoloss.plans.paying.recipes import Recipes
 from isoloss.plans.problems import PlanError
 from isoloss.runs import Runs
@@ -30,6 +30,7 @@ AGREE = 0.01
 ACCEPTED = f"columns are recipe and {', '.join(FIELDS)}, with a ratio or tokens_per_second"
 
 
+@equal_by_fields
 @dataclass(frozen=True)
 class Speed:
     """What is known of the speed and cost of one recipe; NaN where nothing is.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from isoloss.files import displayed, percent
+from isoloss.files import displayed, equal_by_fields, percent
 from isoloss.fits import (
     UNKNOWN,
     Absent,
@@ -23,6 +23,7 @@ from isoloss.runs import compact, metric_of
 NO_BASE = "-: told by laws of gaps alone, which have no loss that more tokens lower"
 
 
+@equal_by_fields
 @dataclass(frozen=True)
 class ServingChoice:
     """One way to serve a model.

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from isoloss.files import Registry
+from isoloss.files import Registry, equal_by_fields
 from isoloss.runs.problems import RunsError
 
 
+@equal_by_fields
 @dataclass(frozen=True)
 class PublishedModel:
     """A model that was trained and described.

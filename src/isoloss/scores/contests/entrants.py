@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from isoloss.files import Registry
+from isoloss.files import Registry, equal_by_fields
 from isoloss.fits import FitError, Sample, Split, fit, trial
 from isoloss.laws import Array, DomainError, Law, Mask
 from isoloss.scores.problems import ScoreError
@@ -26,6 +26,7 @@ MOST_CONSTANTS = 100
 NEAR = 1.5
 
 
+@equal_by_fields
 @dataclass(frozen=True)
 class Told:
     """Predictions of held-out runs: normal in log loss, or in the log of gaps on trial by gaps.

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from isoloss.files import displayed
+from isoloss.files import displayed, equal_by_fields
 from isoloss.formats import Precision
 from isoloss.linear.asked import Spelled, check_point
 from isoloss.linear.checks import whole
@@ -30,6 +30,7 @@ MORE = 1000
 
 
 @displayed
+@equal_by_fields
 @dataclass(frozen=True)
 class EqualRisk:
     """The size, or number of samples, that gives the same risk at full precision.
