@@ -181,6 +181,11 @@ def test_a_hostile_link_is_one_sentence(
     assert said in found.json()["error"]
 
 
+def test_a_field_that_stands_twice_is_refused(page: TestClient) -> None:
+    found = page.get("/at/plan?train=1e18&train=1e20")
+    assert found.json()["error"] == "the link has 'train' more than once; give it once"
+
+
 def test_one_sentence_says_what_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 

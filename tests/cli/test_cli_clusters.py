@@ -22,6 +22,7 @@ def test_shards_are_joined_to_the_table_of_the_whole(shell, tmp_path):
     assert "nothing to do: all 2 rows of 2 tasks are in all.db" in again.stderr
     dry = shell(*TINY, "--store", "all.db", "--seeds", 2, "--dry-run", "--price", 3)
     assert "money   " in dry.stdout
+    assert ", without an interval: tasks done are 2, and it takes 3" in dry.stdout
     assert [path.name for path in sorted(tmp_path.glob("*.db"))] == [
         "all.db", "runs-1-of-2.db", "runs-2-of-2.db",
     ]  # fmt: skip

@@ -201,6 +201,10 @@ def test_levels_with_a_sparsity_are_left_out_with_the_reason() -> None:
             "law 'hoffmann2022' has no precision term",
         ),
         (lambda: plan("kumar2024", None, "h100"), "give a Budget"),
+        (
+            lambda: plan(["kumar2024", "chen2025", "kumar2024"], Budget(1e18), "h100"),
+            "the laws hold 'kumar2024' twice; give each once",
+        ),
         (lambda: plan("kumar2024", Budget(1e18), "h100", level=2), "level is 2"),
     ],
 )

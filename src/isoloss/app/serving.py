@@ -9,6 +9,7 @@ import re
 import secrets
 import threading
 import traceback
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -237,6 +238,9 @@ async def _part(
     from starlette.concurrency import run_in_threadpool
 
     query = {k: v for k, v in request.query_params.items() if k not in ("token", "tab")}
+    names = Counter(name for name, _ in request.query_params.multi_items())
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise AppError(f"the link has {twice[0][:40]!r} more than once; give it once")
     found = await run_in_threadpool(answer, asked_of(cls, query))
     return _json(found)
 

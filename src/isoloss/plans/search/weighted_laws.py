@@ -200,6 +200,7 @@ def members_of(
             for m in _members(name, group)
         ]
     elif isinstance(laws, Sequence) and not isinstance(laws, str):
+        _check_once(laws, group)
         found = _sharing([m for each in laws for m in _members(each, group)])
     else:
         found = _members(laws, group)
@@ -228,6 +229,14 @@ def members_of(
         replace(m, weight=m.weight / total, base_weight=_of_base(m, found) / total) for m in found
     ]
     return tuple(found)
+
+
+def _check_once(laws: Sequence[LawLike], group: str | None) -> None:
+    """Raise PlanError for a law that a list holds twice, which is no agreement of laws."""
+    for k, each in enumerate(laws):
+        if any(other == each if isinstance(each, str) else other is each for other in laws[:k]):
+            (name, *_) = [member.law.name for member in _members(each, group)]
+            raise PlanError(f"the laws hold {name!r} twice; give each once")
 
 
 def reweighted(members: Sequence[Member]) -> tuple[Member, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from isoloss.files import displayed
 from isoloss.runs.numbers import compact, duration
-from isoloss.runs.sweeps.engines import Sizing, sizing
+from isoloss.runs.sweeps.engines import ENOUGH, Sizing, sizing
 from isoloss.runs.sweeps.store import Store, TaskState
 from isoloss.runs.sweeps.task import Task
 from isoloss.runs.table import Runs
@@ -115,6 +115,9 @@ class Outlook:
         if self.sized is not None and self.sized.low is not None and self.sized.high is not None:
             low, high = (duration(3600 * each) for each in (self.sized.low, self.sized.high))
             time += f", {low} to {high} in nine of ten draws from {self.sized.measured} tasks"
+        elif self.seconds is not None:
+            measured = 0 if self.sized is None else self.sized.measured
+            time += f", without an interval: tasks done are {measured}, and it takes {ENOUGH}"
         flops = "unknown" if self.flops is None else compact(self.flops)
         memory = "unknown" if self.memory is None else f"{self.memory / 1e9:.3g} GB"
         return "\n".join(

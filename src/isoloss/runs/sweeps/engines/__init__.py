@@ -14,13 +14,14 @@ from isoloss.runs.sweeps.engines.named import (
 )
 from isoloss.runs.sweeps.engines.ray_cluster import Ray
 from isoloss.runs.sweeps.engines.shards import join_stores, shard_numbers, shard_of
-from isoloss.runs.sweeps.engines.sized import Sizing, sizing
+from isoloss.runs.sweeps.engines.sized import ENOUGH, Sizing, sizing
 from isoloss.runs.sweeps.engines.slurm import Slurm
 
 # fmt: off
 __all__ = [
-    "ENGINES", "AnyExecutor", "Asked", "Driver", "Engine", "Errand", "FolderPost", "Handle",
-    "Hands", "Landed", "Letter", "Pool", "Post", "Ray", "Sizing", "Slurm", "Submits", "engine_for",
-    "engine_named", "join_stores", "register_engine", "shard_numbers", "shard_of", "sizing",
+    "ENGINES", "ENOUGH", "AnyExecutor", "Asked", "Driver", "Engine", "Errand", "FolderPost",
+    "Handle", "Hands", "Landed", "Letter", "Pool", "Post", "Ray", "Sizing", "Slurm", "Submits",
+    "engine_for", "engine_named", "join_stores", "register_engine", "shard_numbers", "shard_of",
+    "sizing",
 ]
 # fmt: on
