@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -101,6 +102,95 @@ def test_a_resumed_run_and_rows_of_other_things(tmp_path: Path) -> None:
     assert found.step is not None
     assert (found.step.tolist(), found.loss.tolist()) == ([1, 2], [3.0, 2.8])
     assert found.diverged == 3
+
+
+@pytest.mark.parametrize(
+    ("step", "kept", "left"),
+    [
+        ([1, 2, 3, 2, 3, 4], [0, 3, 4, 5], 2),  # resumed after step 1
+        ([1, 2, 3, 2], [0, 3], 2),  # resumed, and not yet back where it was
+        ([1, 1, 2, 2], [1, 3], 2),  # each row twice
+        ([1, 2, 1, 2, 1], [4], 4),  # begun anew twice
+        ([3, 1, 2, 1], [3, 2, 0], 1),  # in no order of writing
+        ([1, 2, 3], [0, 1, 2], 0),
+    ],
+)
+def test_what_was_written_last_of_a_step_counts_in_a_log_and_a_file(
+    step: list[int], kept: list[int], left: int, tmp_path: Path
+) -> None:
+    rows = [{"step": s, "tokens": 10 * s, "loss": 3.0 + i} for i, s in enumerate(step)]
+    path = tmp_path / "log.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    steps = np.array(step)
+    for found in (
+        TrainingLog("log.jsonl", steps, 10 * steps, 3.0 + np.arange(len(step))), read_log(path)
+    ):  # fmt: skip
+        assert found.step is not None
+        assert found.step.tolist() == [step[row] for row in kept]
+        assert found.loss.tolist() == [3.0 + row for row in kept]
+        said = "of log.jsonl left out: their places, or earlier ones, were logged again later"
+        assert ([note for note in found.notes if said in note] != []) == (left > 0)
+        assert all(note.startswith(f"{left} row") for note in found.notes if said in note)
+        assert ("rows of log.jsonl do not ascend and were sorted" in found.notes) == (step[0] == 3)
+
+
+def test_a_loss_that_comes_back_is_no_divergence_of_run_or_control(tmp_path: Path) -> None:
+    broken = log(0.05).loss
+    broken[[0, 100, 300]] = np.nan, np.inf, -np.inf
+    run = TrainingLog("run", CONTROL.step, CONTROL.tokens, broken)
+    path = tmp_path / "run.jsonl"
+    rows = zip(range(1, ROWS + 1), broken, strict=True)
+    path.write_text("".join(json.dumps({"step": s, "loss": float(x)}) + "\n" for s, x in rows))
+    for found in (gauge(run, CONTROL), gauge(path, CONTROL), gauge(CONTROL, run)):
+        assert found.verdict != "diverged"
+        assert "the reference" in found.verdict
+        assert len(found.paired.gap) == ROWS - 3
+        assert "whose loss is no finite number, from step 1 on; 597 later rows are finite" in str(
+            found
+        )
+    whole = gauge(log(0.05), CONTROL)
+    assert gauge(run, CONTROL).gap == pytest.approx(whole.gap, abs=0.002)
+
+
+def test_a_loss_that_does_not_come_back_has_diverged() -> None:
+    broken = log(0.0).loss
+    broken[100], broken[400:] = np.nan, np.nan
+    found = gauge(TrainingLog("run", CONTROL.step, CONTROL.tokens, broken), CONTROL)
+    assert found.verdict == "diverged"
+    assert found.found is not None
+    assert found.found.tokens == 401 * BATCH
+    assert "1 row of run left out, whose loss is no finite number, from step 101 on; 299" in str(
+        found
+    )
+    assert "no finite number in the last 200 rows of run, from step 401 on" in str(found)
+    never = TrainingLog("run", CONTROL.step, CONTROL.tokens, np.full(ROWS, np.nan))
+    assert (len(never), never.diverged) == (0, 1)
+    at = gauge(never, CONTROL).found
+    assert at is not None
+    assert at.tokens == BATCH
+
+
+STEPS = np.arange(1.0, 4.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ((STEPS, np.arange(4.0), STEPS), "of a have different lengths: step 3, tokens 4, loss 3"),
+        ((STEPS, None, STEPS[:2]), "of a have different lengths: step 3, loss 2"),
+        ((STEPS, STEPS[::-1], STEPS), "the tokens of a fall between two steps"),
+        ((STEPS, [1, np.inf, 3], STEPS), "tokens of a is inf in row 2; accepted are finite"),
+        ((STEPS, [1, np.nan, 3], STEPS), "tokens of a is nan in row 2; accepted are finite"),
+        (([-1, 2, 3], None, STEPS), "step of a is -1 in row 1; accepted are finite"),
+        ((None, None, STEPS), "a has no step and no tokens; a log is losses"),
+        ((STEPS, None, None), "a has no loss; a log is losses"),
+        ((STEPS, None, "many"), "loss of a is 'many'; it is an array of numbers"),
+        ((STEPS, None, STEPS[:, None]), r"loss of a has the shape \(3, 1\); accepted is \(rows,\)"),
+    ],
+)
+def test_columns_that_are_no_log_are_refused(given: tuple[Any, Any, Any], message: str) -> None:
+    with pytest.raises(RunsError, match=message):
+        TrainingLog("a", *given)
 
 
 def test_a_run_that_diverges_is_said(tmp_path: Path) -> None:

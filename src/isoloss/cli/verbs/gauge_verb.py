@@ -187,6 +187,7 @@ def of_gauge(found: Gauge) -> dict[str, Any]:
         "smallest_found": found.smallest,
         "smallest_found_late": found.smallest_late,
         "crossing": None,
+        "notes": list(found.paired.notes),
     }
     if found.crossing is not None:
         names = ("limit", "tokens", "low", "high", "since", "until")

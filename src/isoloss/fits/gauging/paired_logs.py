@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +30,7 @@ class PairedLogs:
     unit
         What `tokens` counts.
     diverged
-        Tokens or steps at which the loss of the run is no number; None where it is one.
+        Tokens or steps from which on the loss of the run is no number; None where the last is one.
     notes
         What was left out of the logs.
     """
@@ -107,8 +109,8 @@ def paired_logs(
     gap = run.loss[mine] - control.loss[theirs]
     notes = (*run.notes, *control.notes, *more)
     broken = run.diverged
-    if broken is not None and by == "step" and unit == "tokens" and len(shared):
-        broken *= float(tokens[-1] / shared[-1])  # as many tokens a step as before
+    if broken is not None and by == "step" and unit == "tokens":
+        broken *= _tokens_a_step(places, seen)
     return PairedLogs(run.name, control.name, tokens, gap, whole, unit, broken, notes)
 
 
@@ -129,6 +131,13 @@ def _tokens(log: TrainingLog, batch_tokens: float | None) -> Array | None:
     if log.tokens is not None or batch_tokens is None or log.step is None:
         return log.tokens
     return np.asarray(log.step * batch_tokens)
+
+
+def _tokens_a_step(steps: Sequence[Array | None], tokens: Sequence[Array | None]) -> float:
+    """Tokens a step as of the last row of a log that has both, NaN where none has."""
+    both = zip(steps, tokens, strict=True)
+    known = ((a[-1], b[-1]) for a, b in both if a is not None and b is not None and len(b))
+    return next((float(b / a) for a, b in known if a > 0), math.nan)
 
 
 def _check_batches(
