@@ -294,7 +294,7 @@ def _not_finite(
         later = int(finite[first:].sum())
         notes = (
             f"{_rows(skipped)} of {name} left out, whose loss is no finite number, from {by} "
-            f"{place[first]:g} on; {later} later rows are finite",
+            f"{place[first]:g} on; finite rows after it: {later}",
         )
     if end == len(place):
         return None, notes

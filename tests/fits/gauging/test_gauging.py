@@ -145,7 +145,7 @@ def test_a_loss_that_comes_back_is_no_divergence_of_run_or_control(tmp_path: Pat
         assert found.verdict != "diverged"
         assert "the reference" in found.verdict
         assert len(found.paired.gap) == ROWS - 3
-        assert "whose loss is no finite number, from step 1 on; 597 later rows are finite" in str(
+        assert "whose loss is no finite number, from step 1 on; finite rows after it: 597" in str(
             found
         )
     whole = gauge(log(0.05), CONTROL)
@@ -159,7 +159,7 @@ def test_a_loss_that_does_not_come_back_has_diverged() -> None:
     assert found.verdict == "diverged"
     assert found.found is not None
     assert found.found.tokens == 401 * BATCH
-    assert "1 row of run left out, whose loss is no finite number, from step 101 on; 299" in str(
+    assert "whose loss is no finite number, from step 101 on; finite rows after it: 299" in str(
         found
     )
     assert "no finite number in the last 200 rows of run, from step 401 on" in str(found)
@@ -168,6 +168,43 @@ def test_a_loss_that_does_not_come_back_has_diverged() -> None:
     at = gauge(never, CONTROL).found
     assert at is not None
     assert at.tokens == BATCH
+
+
+@pytest.mark.parametrize("given", [{}, {"expected": 0.02, "error": 0.004}])
+def test_a_run_equal_to_its_control_tells_nothing(given: dict[str, float]) -> None:
+    found = gauge(CONTROL, replace(CONTROL, name="again"), limit=0.01, **given)  # type: ignore[arg-type]
+    assert found.verdict == "equal to the control"
+    assert (found.found, found.crossing) == (None, None)
+    assert np.isnan([*found.gap[1:], found.smallest, found.smallest_late]).all()
+    said = "control and again have the same loss at all 600 steps: one log given twice, or a run"
+    assert said in str(found)
+    assert "interval" not in str(found)
+    other = replace(CONTROL, loss=np.append(CONTROL.loss[:-1], 3.0))
+    assert gauge(other, CONTROL, **given).verdict != "equal to the control"  # type: ignore[arg-type]
+
+
+def test_few_equal_rows_are_too_early_and_equal() -> None:
+    few = log(rows=10, name="control")
+    found = gauge(few, few)
+    assert found.verdict == "too early"
+    assert "control and control have the same loss at all 10 steps" in str(found)
+
+
+def test_a_gap_without_spread_has_no_interval() -> None:
+    found = gauge(replace(CONTROL, loss=CONTROL.loss + 0.1), CONTROL)
+    assert found.verdict == "worse than the reference"
+    assert found.gap[0] == pytest.approx(0.1)
+    assert np.isnan(found.gap[1:]).all()
+    assert "+0.1000 (no interval: too few steps, or all of one gap)" in str(found)
+
+
+def test_a_log_that_begins_at_step_zero() -> None:
+    run = log(0.05)
+    assert run.step is not None
+    begun = [replace(each, step=run.step - 1, tokens=None) for each in (run, CONTROL)]
+    found = gauge(*begun, expected=0.02, error=0.004, limit=0.03)
+    assert found.verdict == "worse than rounding explains"
+    assert found.gap == gauge(run, CONTROL, expected=0.02, error=0.004).gap
 
 
 STEPS = np.arange(1.0, 4.0)
@@ -218,6 +255,10 @@ def test_a_fit_of_gaps_predicts_what_to_expect() -> None:
     asked = {"fit": found, "params": 3e5, "precision": "w4"}
     assert gauge(log(0.02), CONTROL, **asked).verdict == "as predicted"
     assert gauge(log(0.05), CONTROL, **asked).verdict == "worse than rounding explains"
+    run, control = (replace(each, tokens=each.tokens - BATCH) for each in (log(0.05), CONTROL))  # type: ignore[operator]
+    assert gauge(run, control, **asked).verdict == "worse than rounding explains"
+    lost = replace(CONTROL, name="lost", loss=np.full(ROWS, np.nan))
+    assert gauge(lost, CONTROL, **asked).verdict == "diverged"
 
 
 def test_where_a_gap_crosses_a_limit() -> None:

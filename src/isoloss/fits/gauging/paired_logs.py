@@ -44,6 +44,11 @@ class PairedLogs:
     diverged: float | None
     notes: tuple[str, ...]
 
+    @property
+    def equal(self) -> bool:
+        """Whether the two losses are the same number at every row, which no gap is learnt from."""
+        return len(self.gap) > 0 and not self.gap.any()
+
     def check_tokens(self) -> None:
         """FitError where tokens are not known, which a predicted gap depends on."""
         if self.unit != "tokens":
