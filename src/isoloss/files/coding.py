@@ -243,6 +243,9 @@ def _float(value: Any, where: str) -> float:
         if text not in _NUMBERS:
             raise _mismatch(where, text, f"a number, {', '.join(_NUMBERS)}")
         return float(text)
+    if isinstance(value, float) and np.isinf(value):
+        # `encode` writes infinities as text; Python reads 1e999 as one.
+        raise Mismatch(f"{where} is beyond the largest number; the file is damaged or edited")
     if isinstance(value, float) or (type(value) is int and abs(value) < 1 << 63):
         return value
     raise _mismatch(where, value, "a number")
