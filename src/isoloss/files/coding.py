@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 import numpy as np
 
 from isoloss.files.kinds import kind_of
+from isoloss.files.values import with_article
 
 T = TypeVar("T")
 #: Metadata of a dataclass field that a file leaves out: ``field(default=None, metadata=UNSAVED)``.
@@ -140,7 +141,7 @@ def _written_out(hint: Any) -> Any:
 def from_fields(cls: type[Any], content: Any, where: str) -> Any:
     """A dataclass of the fields that `fields_of` gave; a field with a default may be missing."""
     if not isinstance(content, dict):
-        raise _mismatch(where, content, f"the fields of a {cls.__name__}")
+        raise _mismatch(where, content, f"the fields of {with_article(cls.__name__)}")
     known = {field.name: field for field in _saved(cls)}
     older = {
         field.metadata["was"]: name for name, field in known.items() if "was" in field.metadata
@@ -163,7 +164,7 @@ def _instance(cls: type[Any], value: Any, where: str) -> Any:
         raise TypeError(f"{where} is declared as {cls!r}, which a file cannot hold")
     names = [cls.__name__, *(name for name, found in _FORMER.items() if found is cls)]
     key = next((name for name in names if isinstance(value, dict) and name in value), names[0])
-    content = _only(key, value, where, f"a {cls.__name__}")
+    content = _only(key, value, where, with_article(cls.__name__))
     kind = kind_of(cls)
     if kind is not None and kind.from_json is not None:
         return kind.from_json(content)

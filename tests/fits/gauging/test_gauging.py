@@ -292,12 +292,32 @@ def test_where_a_gap_crosses_a_limit() -> None:
         ({"fit": "error_trained"}, "give its params"),
         ({"fit": "kumar2024", "params": "1M", "precision": "w4"}, "has no interval at"),
         ({"limit": float("nan")}, "limit is nan; it is a gap"),
+        ({"alarm": 0}, "alarm is 0; it is a share between 0 and 1, as 0.05"),
+        ({"alarm": "x", "level": 2}, "alarm is 'x'; it is a share"),
+        ({"batch_tokens": 500}, "run logs 1000 tokens a step and 500 are given"),
         ({"planned": 0}, "planned is 0; it is a count"),
     ],
 )
 def test_arguments_that_are_refused(given: dict[str, object], message: str) -> None:
     with pytest.raises(FitError, match=message):
         gauge(log(), CONTROL, **given)  # type: ignore[arg-type]
+
+
+def test_tokens_of_a_step_that_agree_or_are_contradicted() -> None:
+    run, steps = log(0.05), replace(CONTROL, tokens=None)
+    known = gauge(run, CONTROL)
+    for given in (BATCH, 1.004 * BATCH):
+        assert gauge(run, CONTROL, batch_tokens=given).gap == known.gap
+    assert gauge(run, steps, batch_tokens=BATCH).paired.whole == ROWS * BATCH
+    # Begun from a model that had seen tokens.
+    late = [replace(each, tokens=np.asarray(each.tokens) + 5e6) for each in (run, CONTROL)]
+    assert gauge(*late, batch_tokens=BATCH).gap == known.gap
+    for one, two in ((run, steps), (replace(run, tokens=None), CONTROL)):
+        with pytest.raises(FitError, match="logs 1000 tokens a step and 500 are given"):
+            gauge(one, two, batch_tokens=BATCH / 2)
+    one = TrainingLog("one", [4], [4 * BATCH], [3.0])  # type: ignore[arg-type]
+    with pytest.raises(FitError, match="one logs 1000 tokens a step and 2000 are given"):
+        gauge(one, CONTROL, batch_tokens=2 * BATCH)
 
 
 def test_logs_that_do_not_match_are_refused() -> None:

@@ -59,7 +59,9 @@ def gauge(
     batch_tokens: Annotated[
         str | None,
         typer.Option(
-            "--batch-tokens", metavar="COUNT", help="Tokens of a step, where logs have steps alone."
+            "--batch-tokens",
+            metavar="COUNT",
+            help="Tokens of a step, where a log has steps alone; tokens in logs must agree.",
         ),
     ] = None,
     planned: Annotated[

@@ -78,7 +78,7 @@ def gauge(
     planned
         Tokens of the whole run; those of the longer log unless given.
     batch_tokens
-        Tokens of a step, where the logs count steps alone.
+        Tokens of a step, where a log counts steps alone; one that counts tokens too must agree.
     alarm
         Chance of a false alarm over the whole run, however often one looks.
     level
@@ -96,10 +96,10 @@ def gauge(
     RunsError
         A log cannot be read.
     FitError
-        Steps or tokens of the logs do not match, the control diverged, or an argument is not
-        accepted.
+        Steps or tokens of the logs do not match, or contradict `batch_tokens`, the control
+        diverged, or an argument is not accepted.
     """
-    alarm, level = check_level(alarm), check_level(level)
+    alarm, level = _check_alarm(alarm), check_level(level)
     if fit is not None and expected is not None:
         raise FitError("fit and expected both say which gap to expect; give one of the two")
     if fit is None and (params is not None or precision is not None):
@@ -119,6 +119,13 @@ def gauge(
         span = begin, max(paired.whole, AHEAD * float(paired.tokens.max(initial=0.0)))
         wanted = predicted_gap(fit, params, precision, span, alarm)
     return _gauged(paired, wanted, limit, alarm, level)
+
+
+def _check_alarm(alarm: Any) -> float:
+    """The chance of a false alarm as a number; FitError for what is no share."""
+    if not 0 < real_number(alarm) < 1:
+        raise FitError(f"alarm is {shown(alarm)}; it is a share between 0 and 1, as 0.05")
+    return float(alarm)
 
 
 def _expected(

@@ -12,6 +12,9 @@ from isoloss.fits.arguments import FitError
 from isoloss.laws import Array
 from isoloss.runs import TrainingLog
 
+#: Tokens a step that are given and logged agree up to this share: counts in logs are rounded.
+AGREE = 0.01
+
 
 @dataclass(frozen=True, eq=False)
 class PairedLogs:
@@ -71,7 +74,7 @@ def paired_logs(
     run, control
         The logs, either of which may be the longer.
     batch_tokens
-        Tokens of a step, where a log has steps alone.
+        Tokens of a step, where a log has steps alone; one that has tokens too must agree.
     planned
         Tokens (or steps, where there are no tokens) of the whole run; those of the longer log where
         it is None.
@@ -79,14 +82,16 @@ def paired_logs(
     Raises
     ------
     FitError
-        The control diverged, one has steps and the other tokens, they share no step, or have seen
-        other tokens at one.
+        The control diverged, one has steps and the other tokens, they share no step, have seen
+        other tokens at one, or log another count of tokens a step than is given.
     """
     if control.diverged is not None:
         raise FitError(
             f"the loss of the control {control.name} is no number at {control.diverged:g}; a "
             "control that diverged is no reference"
         )
+    for each in (run, control):
+        _check_batch_tokens(each, batch_tokens)
     by = "step" if run.step is not None and control.step is not None else "tokens"
     places = [each.step if by == "step" else _tokens(each, batch_tokens) for each in (run, control)]
     one, two = places
@@ -136,6 +141,22 @@ def _tokens(log: TrainingLog, batch_tokens: float | None) -> Array | None:
     if log.tokens is not None or batch_tokens is None or log.step is None:
         return log.tokens
     return np.asarray(log.step * batch_tokens)
+
+
+def _check_batch_tokens(log: TrainingLog, batch_tokens: float | None) -> None:
+    """FitError where a log has other tokens a step than are given."""
+    step, tokens = log.step, log.tokens
+    if batch_tokens is None or step is None or tokens is None or not len(log):
+        return
+    # Of one row all since the begin; steps may be counted from 0 or 1.
+    begin = (0.0, 0.0) if len(log) == 1 else (step[0], tokens[0])
+    steps = float(step[-1] - begin[0])
+    own = float(tokens[-1] - begin[1]) / steps if steps else batch_tokens
+    if abs(own - batch_tokens) > AGREE * batch_tokens:
+        raise FitError(
+            f"{log.name} logs {own:.6g} tokens a step and {batch_tokens:.6g} are given "
+            "(--batch-tokens); leave them out where logs have tokens"
+        )
 
 
 def _tokens_a_step(steps: Sequence[Array | None], tokens: Sequence[Array | None]) -> float:
