@@ -76,6 +76,7 @@ def test_a_saved_fit_of_ones_own(page: TestClient, ask: Ask) -> None:
     assert told["laws"][0]["loss"] == pytest.approx(float(fit.predict(1e8, 1e10, "w4").loss[0]))
 
 
+ENDLESS = (GOLDEN / "fit.json").read_text().replace('"level": 0.9', '"level": 1e999', 1)
 BROKEN = json.dumps({**json.loads((GOLDEN / "fit.json").read_text()), "value": {"law": 3}})
 NEWER = json.dumps({"isoloss": "9", "type": "fit", "schema": 99, "value": {}})
 
@@ -85,6 +86,7 @@ NEWER = json.dumps({"isoloss": "9", "type": "fit", "schema": 99, "value": {}})
     [
         ("fit.json", BROKEN, "'fit.json' says it holds a fit but cannot be read as one"),
         ("fit.json", NEWER, "schema 99"),
+        ("fit.json", ENDLESS, "beyond the largest number; the file is damaged or edited"),
         ("plan.json", (GOLDEN / "plan.json").read_text(), "holds a plan"),
         ("fit.json", "{" * 100_000, "fit.json"),
         ("mine.csv", "a,b\n1,2\n", "has no column"),

@@ -32,6 +32,16 @@ def test_the_report_and_its_numbers(logs, shell) -> None:
     assert found["crossing"]["limit"] == 0.04
 
 
+def test_what_is_left_out_of_a_log_is_in_the_report_and_the_numbers(logs, shell) -> None:
+    run, control = logs
+    with run.open("a") as file:
+        file.write('{"step": 251, "loss": NaN}\n{"step": 252, "loss": 3.0}\n')
+    words = ("gauge", run, "--against", control)
+    report, notes = shell(*words).stdout, json.loads(shell(*words, "--json").stdout)["notes"]
+    assert [" ".join(each.split()[:2]) for each in notes] == ["50 rows", "1 row"]
+    assert all(note in report for note in notes)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -140,6 +140,40 @@ def test_a_mutated_file_is_one_sentence(tmp_path: Path) -> None:
     assert 0 < _survives(range(300), tmp_path) < 150
 
 
+def _numbers(content: Any) -> dict[str, tuple[Any, Any]]:
+    """One place of each number that is no whole one: the names on its way, lists counted once."""
+    found: dict[str, tuple[Any, Any]] = {}
+
+    def walk(holder: Any, way: str) -> None:
+        for key, value in holder.items() if isinstance(holder, dict) else enumerate(holder):
+            here = way if isinstance(holder, list) else f"{way}.{key}"
+            if isinstance(value, dict | list):
+                walk(value, here)
+            elif isinstance(value, float):
+                found.setdefault(here, (holder, key))
+
+    walk(content, "")
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_number_beyond_the_largest_is_refused_wherever_it_stands(
+    name: str, tmp_path: Path
+) -> None:
+    content, path = json.loads((GOLDEN / name).read_text()), tmp_path / "x.json"
+    places = _numbers(content["value"])
+    assert len(places) > 10
+    for where, (holder, key) in places.items():
+        whole = holder[key]
+        for text in ("1e999", "-1e999"):
+            holder[key] = "@@@"
+            path.write_text(json.dumps(content).replace('"@@@"', text))
+            with pytest.raises(FilesError, match=r"beyond the largest|damaged or edited") as caught:
+                load(path)
+            assert "\n" not in str(caught.value), where
+        holder[key] = whole
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("bounded")
 def test_two_thousand_mutated_files_are_one_sentence_each(

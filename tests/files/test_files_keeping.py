@@ -93,7 +93,7 @@ def test_a_saved_file_is_kept(made: Sample, tmp_path: Path) -> None:
         ({"values": {"map": {"k": {"number": "1"}}}}, "must be a number, nan, inf, -inf"),
         ({"values": [1]}, "sample.values is a list; it must be a map"),
         ({"inner": {}}, "sample.inner is an object; it must be a list"),
-        ({"inner": [{"Outer": {}}]}, r"sample.inner\[0\] is an object; it must be a Inner"),
+        ({"inner": [{"Outer": {}}]}, r"sample.inner\[0\] is an object; it must be an Inner"),
         ({"inner": [{"Inner": {"ends": [1]}}]}, r"inner\[0\].ends has 1 values instead of 2"),
         ({"inner": [{"Inner": {}}]}, "has no field 'ends'; the file was cut short or edited"),
         ({"more": 1}, "sample has an unknown field 'more'"),
@@ -153,7 +153,7 @@ def test_paths_that_are_no_files_are_refused(tmp_path: Path) -> None:
 
 def test_a_value_of_no_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        FilesError, match=r"cannot save a object; kinds that are saved are .*sample"
+        FilesError, match=r"cannot save an object; kinds that are saved are .*sample"
     ):
         save(object(), tmp_path / "a.json")
     assert list(tmp_path.iterdir()) == []

@@ -25,7 +25,7 @@ from isoloss.files import (
     [
         (3, "3"), (1.5, "1.5"), (True, "True"), (None, "None"), ("a", "'a'"), ([1], "[1]"),
         (np.float64(0.1), "0.1"), (np.int64(7), "7"), (np.array(3.0), "a ndarray"),
-        (np.array([]), "an empty ndarray"), (np.ones(2), "a ndarray"), (object(), "a object"),
+        (np.array([]), "an empty ndarray"), (np.ones(2), "a ndarray"), (object(), "an object"),
         ("x" * 99, "'" + "x" * 56 + "..."),
     ],
 )  # fmt: skip

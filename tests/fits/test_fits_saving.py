@@ -40,6 +40,18 @@ FITS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         lambda fit: fit.update(level=90),
         "level is 90; it must be above 0 and below",
     ),
+    "a constant without end": (
+        lambda fit: fit["law"]["Law"]["values"].update(A={"number": "inf"}),
+        "values.A is inf; the file is damaged or edited",
+    ),
+    "a budget of no number": (
+        lambda fit: fit.update(flop={"number": "nan"}),
+        "flop is nan; the file is damaged or edited",
+    ),
+    "runs without an end": (
+        lambda fit: fit["law"]["Law"]["box"].update(tokens=[1e9, {"number": "inf"}]),
+        r"box.tokens is \[1e\+09, inf\]; the file is damaged or edited",
+    ),
 }
 COMPARISONS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "no entries": (lambda found: found.update(entries=[]), "it has no entries"),
@@ -47,6 +59,12 @@ COMPARISONS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a loss less": (
         lambda found: _entry(found)["held_out"][0]["HeldOut"]["observed"]["array"].pop(),
         "the hold-out .* has columns of different lengths",
+    ),
+    "a loss of no number": (
+        lambda found: _entry(found)["held_out"][0]["HeldOut"]["observed"]["array"].__setitem__(
+            0, {"number": "nan"}
+        ),
+        "the hold-out .* has numbers that are not finite; the file is damaged or edited",
     ),
 }
 

@@ -267,6 +267,7 @@ def test_a_box_keeps_what_its_runs_were_rounded_to(tmp_path: Path) -> None:
         ({"schema": 0}, "the law has schema 0 of"),
         ({"values": {"zeta": 1.0}}, "law 'kumar2024' has no constant 'zeta'"),
         ({"values": {"A": math.nan}}, "values.A is nan; write null"),
+        ({"values": {"A": math.inf}}, "values.A is beyond the largest number; the file is damaged"),
         ({"values": {"A": "1"}}, "values.A is '1'; it must be a number"),
         ({"values": [1.0]}, r"values is '\[1.0\]'; it must be an object"),
         ({"name": 3}, "name is 3; it must be text"),
@@ -284,6 +285,12 @@ def test_a_file_that_cannot_be_read_says_why(change: dict[str, object], message:
     with pytest.raises(ValueError, match=message) as caught:
         law_from_json(preset("kumar2024").to_json() | change)
     assert "\n" not in str(caught.value)
+
+
+def test_a_constant_without_end_is_not_saved(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="A is infinite; a law is saved with finite constants"):
+        preset("kumar2024").at(A=math.inf).save(tmp_path / "law.json")
+    assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.parametrize("field", ["name", "formula", "values", "fixed", "ties", "box", "notes"])

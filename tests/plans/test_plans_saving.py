@@ -72,3 +72,14 @@ def test_the_same_verb_reads_laws_and_refuses_the_rest(tmp_path) -> None:
     )
     with pytest.raises(FilesError, match="says it holds a plan but cannot be read as one"):
         load(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize("name", ["params", "tokens", "flop"])
+@pytest.mark.parametrize("text", ["inf", "nan"])
+def test_a_choice_without_a_size_is_refused(name: str, text: str, made: Plan, tmp_path) -> None:
+    path = made.save(tmp_path / "plan.json")
+    content = json.loads(path.read_text())
+    content["value"]["Plan"]["choices"][1]["Choice"][name] = {"number": text}
+    path.write_text(json.dumps(content))
+    with pytest.raises(FilesError, match=f"{name} of the choice .* is {text}; the file is damaged"):
+        load(path)

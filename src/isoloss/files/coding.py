@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 import numpy as np
 
 from isoloss.files.kinds import kind_of
+from isoloss.files.values import with_article
 
 T = TypeVar("T")
 #: Metadata of a dataclass field that a file leaves out: ``field(default=None, metadata=UNSAVED)``.
@@ -159,7 +160,7 @@ def _written_out(hint: Any) -> Any:
 def from_fields(cls: type[Any], content: Any, where: str) -> Any:
     """A dataclass of the fields that `fields_of` gave; a field with a default may be missing."""
     if not isinstance(content, dict):
-        raise _mismatch(where, content, f"the fields of a {cls.__name__}")
+        raise _mismatch(where, content, f"the fields of {with_article(cls.__name__)}")
     known = {field.name: field for field in _saved(cls)}
     older = {
         field.metadata["was"]: name for name, field in known.items() if "was" in field.metadata
@@ -182,7 +183,7 @@ def _instance(cls: type[Any], value: Any, where: str) -> Any:
         raise TypeError(f"{where} is declared as {cls!r}, which a file cannot hold")
     names = [cls.__name__, *(name for name, found in _FORMER.items() if found is cls)]
     key = next((name for name in names if isinstance(value, dict) and name in value), names[0])
-    content = _only(key, value, where, f"a {cls.__name__}")
+    content = _only(key, value, where, with_article(cls.__name__))
     kind = kind_of(cls)
     if kind is not None and kind.from_json is not None:
         return kind.from_json(content)
@@ -262,6 +263,9 @@ def _float(value: Any, where: str) -> float:
         if text not in _NUMBERS:
             raise _mismatch(where, text, f"a number, {', '.join(_NUMBERS)}")
         return float(text)
+    if isinstance(value, float) and np.isinf(value):
+        # `encode` writes infinities as text; Python reads 1e999 as one.
+        raise Mismatch(f"{where} is beyond the largest number; the file is damaged or edited")
     if isinstance(value, float) or (type(value) is int and abs(value) < 1 << 63):
         return value
     raise _mismatch(where, value, "a number")

@@ -13,6 +13,7 @@ from isoloss.files.kinds import KINDS, kind_named
 from isoloss.files.origin import command
 from isoloss.files.problems import FilesError, reason, shown
 from isoloss.files.registry import Registry
+from isoloss.files.values import with_article
 from isoloss.files.writing import check_target, write
 
 #: The largest file that is read as JSON, in bytes.
@@ -48,7 +49,8 @@ def save(value: Any, path: str | Path, force: bool = False) -> Path:
     name = next((name for name, kind in KINDS.items() if kind.cls is type(value)), None)
     if name is None:
         raise FilesError(
-            f"cannot save a {type(value).__name__}; kinds that are saved are {', '.join(KINDS)}"
+            f"cannot save {with_article(type(value).__name__)}; kinds that are saved are "
+            f"{', '.join(KINDS)}"
         )
     head = {"isoloss": version("isoloss"), "type": name, "schema": KINDS[name].schema}
     if not Registry.is_shipped(KINDS.home(name)):

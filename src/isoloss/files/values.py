@@ -31,7 +31,12 @@ def shown_value(value: object) -> str:
         return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
     kind = type(value).__name__
     holds = isinstance(value, Sized) and getattr(value, "shape", None) != ()
-    return f"an empty {kind}" if holds and not len(value) else f"a {kind}"  # type: ignore[arg-type]
+    return f"an empty {kind}" if holds and not len(value) else with_article(kind)  # type: ignore[arg-type]
+
+
+def with_article(name: str) -> str:
+    """The name of a type with its article: a Fit, an Expectation; a Unit, as U is mostly spoken."""
+    return f"{'an' if name[:1] in 'aeioAEIO' else 'a'} {name}"
 
 
 def whole_number(value: object) -> int | None:

@@ -28,6 +28,8 @@ def check_fit(fit: Fit) -> None:
     if not (np.abs(fit.draws) < 1e100).all():
         raise ValueError("draws holds values that are no numbers")
     _share("level", fit.level)
+    if fit.flop is not None and not 0 < fit.flop < np.inf:
+        raise ValueError(f"flop is {fit.flop}; the file is damaged or edited")
     if fit.held_out is not None:
         _check_held_out(fit.held_out)
 
@@ -48,7 +50,11 @@ def check_comparison(comparison: Comparison) -> None:
 def _check_held_out(held: HeldOut) -> None:
     found: Prediction = held.prediction
     columns = (found.params, found.tokens, found.precision, found.loss, found.low, found.high)
-    _same_length(f"the hold-out {held.rule!r}", *columns, held.observed)
+    what = f"the hold-out {held.rule!r}"
+    _same_length(what, *columns, held.observed)
+    if not all(np.isfinite(each).all() for each in (found.params, found.tokens, held.observed)):
+        raise ValueError(f"{what} has numbers that are not finite; the file is damaged or edited")
+    _share("its level", found.level)
 
 
 def _same_length(what: str, *columns: ArrayLike) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
-from math import isnan, nan
+from math import inf, isinf, isnan, nan
 from typing import Any
 
 from isoloss.files import KINDS, Kind, decode, encode
@@ -42,8 +42,10 @@ def law_to_json(law: Law) -> dict[str, Any]:
     ------
     ValueError
         A term type or function is not registered (`register`, `register_term`), or holds what a
-        file cannot.
+        file cannot; a constant is infinite.
     """
+    if endless := [name for name, value in law.values.items() if isinf(value)]:
+        raise ValueError(f"{endless[0]} is infinite; a law is saved with finite constants")
     return {
         "isoloss": version("isoloss"),
         "type": "law",
@@ -154,6 +156,8 @@ def _value(found: object, name: str) -> float:
     number = float(decode(float, found, f"values.{name}"))
     if isnan(number):
         raise ValueError(f"values.{name} is nan; write null where a constant has no value")
+    if isinf(number):
+        raise ValueError(f"values.{name} is {number}; the file is damaged or edited")
     return number
 
 
@@ -169,9 +173,9 @@ def _box(own: _Fields) -> Box:
         own.read(name, Texts) if own.has(name) else () for name in ("kinds", "methods", "shared")
     )
     return Box(
-        own.read("params", Pair),
-        own.read("tokens", Pair),
-        own.read("tokens_per_param", Pair),
+        _range(own, "params"),
+        _range(own, "tokens"),
+        _range(own, "tokens_per_param"),
         own.read("formats", str),
         kinds,
         methods,
@@ -179,6 +183,14 @@ def _box(own: _Fields) -> Box:
         epochs=own.read("epochs", Pair) if own.has("epochs") and own["epochs"] else None,
         holes=own.read("holes", tuple[Pair, ...]) if own.has("holes") else (),
     )
+
+
+def _range(own: _Fields, name: str) -> Pair:
+    """The least and the most of what the runs of a law are; ValueError where they are not."""
+    low, high = own.read(name, Pair)
+    if not 0 < low <= high < inf:
+        raise ValueError(f"box.{name} is [{low:g}, {high:g}]; the file is damaged or edited")
+    return low, high
 
 
 def _of_preset(own: _Fields) -> Formula:

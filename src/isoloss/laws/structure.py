@@ -118,6 +118,11 @@ def _read(saved: object, place: str, depth: int) -> Any:
                 )
     if isinstance(saved, float) and math.isnan(saved):
         raise ValueError(f"the saved law has nan at {place}; give a number")
+    if isinstance(saved, float) and math.isinf(saved):
+        raise ValueError(
+            f"the saved law has a number beyond the largest at {place}; the file is damaged or "
+            "edited"
+        )
     if isinstance(saved, int) and abs(saved) >= LARGEST:
         raise ValueError(f"the saved law has an integer of 2^63 or more at {place}; give a float")
     return saved

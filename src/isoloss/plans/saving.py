@@ -5,6 +5,7 @@ its laws.
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 from isoloss.files import KINDS, Kind, fields_of
@@ -19,9 +20,19 @@ def _with_charts(plan: Plan) -> dict[str, Any]:
 
 
 def check_plan(plan: Plan) -> None:
-    """Raise ValueError where a plan that was read has no choices, or a level that is no share."""
+    """Raise ValueError where a plan that was read has no choices, one without a size, or a level
+    that is no share.
+    """
     if not plan.choices:
         raise ValueError("it has no choices")
+    for each in plan.choices:
+        for name in ("params", "tokens", "flop"):
+            value = getattr(each, name)
+            if not 0 < value < inf:
+                raise ValueError(
+                    f"{name} of the choice {each.precision!r} is {value}; the file is damaged or "
+                    "edited"
+                )
     if not 0 < plan.level < 1:
         raise ValueError(f"level is {plan.level}; it must be above 0 and below 1")
 

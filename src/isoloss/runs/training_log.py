@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from isoloss.files import reason, shown
+from isoloss.files import reason, shown, shown_value
 from isoloss.runs.intake import (
     Opened,
     is_source,
@@ -47,6 +47,12 @@ APPENDED = (".jsonl", ".csv", ".tsv", ".txt")
 class TrainingLog:
     """What a run in training has logged, in the order of steps.
 
+    Rows are given as they were written and kept in the order of steps (of tokens, where there are
+    no steps), each step once: where a run was resumed and logged a step again, what it wrote last
+    is what it went on from, and the rows from that step on that were written before are left out.
+    A loss that is no finite number and comes back, as of a step that mixed precision skips, is left
+    out too; `notes` say how many rows are.
+
     Attributes
     ----------
     name
@@ -58,10 +64,16 @@ class TrainingLog:
     loss
         Training loss in nats per token, shape (rows,), finite.
     diverged
-        The step, or tokens, of the first loss that is no finite number, where the rows end; None
-        where there is none.
+        The step, or tokens, from which on no loss is a finite number, up to the end of the log;
+        None where the last one is finite.
     notes
         What was left out, in words.
+
+    Raises
+    ------
+    RunsError
+        Columns of different lengths, steps or tokens that are no finite numbers of zero or more,
+        tokens that fall while steps rise, neither steps nor tokens.
     """
 
     name: str
@@ -70,6 +82,22 @@ class TrainingLog:
     loss: np.ndarray
     diverged: float | None = None
     notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        given = {kind: getattr(self, kind) for kind in NAMES}
+        rows = {k: _numbers(self.name, k, v) for k, v in given.items() if v is not None}
+        _check_rows(self.name, rows)
+        by = "step" if "step" in rows else "tokens"
+        order, again = _order(self.name, rows[by])
+        rows = {kind: each[order] for kind, each in rows.items()}
+        _check_order(rows, self.name)
+        finite = np.isfinite(rows["loss"])
+        diverged, skipped = _not_finite(self.name, by, rows[by], finite)
+        for kind, each in rows.items():
+            object.__setattr__(self, kind, each[finite])
+        if diverged is not None:
+            object.__setattr__(self, "diverged", diverged)
+        object.__setattr__(self, "notes", (*self.notes, *again, *skipped))
 
     def __len__(self) -> int:
         return len(self.loss)
@@ -90,8 +118,8 @@ def read_log(source: str | Path, columns: Mapping[str, str] | None = None) -> Tr
     Returns
     -------
     TrainingLog
-        One row a step: of a step that was logged twice the later, as a run that was resumed logs
-        it again; rows without a loss are of something else and left out.
+        One row a step, as `TrainingLog` keeps them; rows without a loss are of something else and
+        left out.
 
     Raises
     ------
@@ -193,33 +221,89 @@ def _float(cell: object, column: str, place: str) -> float:
 
 
 def _log(name: str, values: dict[str, np.ndarray], notes: tuple[str, ...]) -> TrainingLog:
-    """Rows with a loss, the later of two of one step, in order, up to the first that is no
-    number.
-    """
+    """The rows with a loss; RunsError where there is none."""
     known = np.all([each != _EMPTY for each in values.values()], axis=0)
-    rows = {kind: each[known] for kind, each in values.items()}
-    place = rows.get("step", rows.get("tokens"))
-    assert place is not None
-    if not len(place):
+    if not known.any():
         raise RunsError(f"{name} has no row with a loss yet")
-    if np.isnan(place).any():
+    rows = {kind: each[known] for kind, each in values.items()}
+    return TrainingLog(name, rows.get("step"), rows.get("tokens"), rows["loss"], notes=notes)
+
+
+def _numbers(name: str, kind: str, values: object) -> np.ndarray:
+    """A column as an array of numbers; RunsError where it is none."""
+    try:
+        found = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
         raise RunsError(
-            f"{name} has a step that is no number in row {np.isnan(place).argmax() + 1}"
+            f"{kind} of {name} is {shown_value(values)}; it is an array of numbers"
+        ) from None
+    if found.ndim != 1:
+        raise RunsError(f"{kind} of {name} has the shape {found.shape}; accepted is (rows,)")
+    return found
+
+
+def _check_rows(name: str, rows: Mapping[str, np.ndarray]) -> None:
+    """RunsError for columns of different lengths, and places that are no finite numbers."""
+    if "loss" not in rows or len(rows) < 2:
+        lacking = "loss" if "loss" not in rows else "step and no tokens"
+        raise RunsError(f"{name} has no {lacking}; a log is losses by steps, tokens or both")
+    if len({len(each) for each in rows.values()}) > 1:
+        lengths = ", ".join(f"{kind} {len(each)}" for kind, each in rows.items())
+        raise RunsError(f"the columns of {name} have different lengths: {lengths}")
+    for kind in rows.keys() - {"loss"}:
+        wrong = np.flatnonzero(~(np.isfinite(rows[kind]) & (rows[kind] >= 0)))
+        if len(wrong):
+            raise RunsError(
+                f"{kind} of {name} is {rows[kind][wrong[0]]:g} in row {wrong[0] + 1}; accepted are "
+                "finite numbers of zero or more"
+            )
+
+
+def _order(name: str, place: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The rows that count in the order of their places, and what is left out.
+
+    A place that falls onto one that was there before is that of a run that was resumed: what was
+    written before from that place on is not what it went on from. If it falls elsewhere, rows are
+    in no order of writing, and the last of each place counts.
+    """
+    again = np.ones(len(place), dtype=bool)
+    again[np.unique(place, return_index=True)[1]] = False
+    falls = np.flatnonzero(np.diff(place) < 0) + 1
+    notes: tuple[str, ...] = ()
+    if again[falls].all():
+        resumed = np.minimum.accumulate(np.where(again, place, np.inf)[::-1])[::-1]
+        kept = np.flatnonzero(place < np.append(resumed[1:], np.inf)[: len(place)])
+    else:
+        kept = len(place) - 1 - np.unique(place[::-1], return_index=True)[1]
+        notes = (f"rows of {name} do not ascend and were sorted",)
+    if left := len(place) - len(kept):
+        said = "their places, or earlier ones, were logged again later"
+        notes += (f"{_rows(left)} of {name} left out: {said}",)
+    return kept, notes
+
+
+def _not_finite(
+    name: str, by: str, place: np.ndarray, finite: np.ndarray
+) -> tuple[float | None, tuple[str, ...]]:
+    """The place from which on no loss is finite, and what to say of losses that are not."""
+    if finite.all():
+        return None, ()
+    first, end = int(finite.argmin()), int(np.flatnonzero(finite)[-1]) + 1 if finite.any() else 0
+    notes: tuple[str, ...] = ()
+    if skipped := end - int(finite.sum()):
+        later = int(finite[first:].sum())
+        notes = (
+            f"{_rows(skipped)} of {name} left out, whose loss is no finite number, from {by} "
+            f"{place[first]:g} on; finite rows after it: {later}",
         )
-    kept = {float(at): row for row, at in enumerate(place)}
-    order = [kept[at] for at in sorted(kept)]
-    rows = {kind: each[order] for kind, each in rows.items()}
-    place, finite = place[order], np.isfinite(rows["loss"])
-    ends = len(finite) if finite.all() else int(finite.argmin())
-    _check_order(rows, name)
-    return TrainingLog(
-        name,
-        rows["step"][:ends] if "step" in rows else None,
-        rows["tokens"][:ends] if "tokens" in rows else None,
-        rows["loss"][:ends],
-        float(place[ends]) if ends < len(finite) else None,
-        notes,
-    )
+    if end == len(place):
+        return None, notes
+    lost = f"in the last {_rows(len(place) - end)} of {name}, from {by} {place[end]:g} on"
+    return float(place[end]), (*notes, f"the loss is no finite number {lost}")
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"
 
 
 def _check_order(rows: Mapping[str, np.ndarray], name: str) -> None:

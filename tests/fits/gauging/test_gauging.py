@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -103,6 +104,132 @@ def test_a_resumed_run_and_rows_of_other_things(tmp_path: Path) -> None:
     assert found.diverged == 3
 
 
+@pytest.mark.parametrize(
+    ("step", "kept", "left"),
+    [
+        ([1, 2, 3, 2, 3, 4], [0, 3, 4, 5], 2),  # resumed after step 1
+        ([1, 2, 3, 2], [0, 3], 2),  # resumed, and not yet back where it was
+        ([1, 1, 2, 2], [1, 3], 2),  # each row twice
+        ([1, 2, 1, 2, 1], [4], 4),  # begun anew twice
+        ([3, 1, 2, 1], [3, 2, 0], 1),  # in no order of writing
+        ([1, 2, 3], [0, 1, 2], 0),
+    ],
+)
+def test_what_was_written_last_of_a_step_counts_in_a_log_and_a_file(
+    step: list[int], kept: list[int], left: int, tmp_path: Path
+) -> None:
+    rows = [{"step": s, "tokens": 10 * s, "loss": 3.0 + i} for i, s in enumerate(step)]
+    path = tmp_path / "log.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    steps = np.array(step)
+    for found in (
+        TrainingLog("log.jsonl", steps, 10 * steps, 3.0 + np.arange(len(step))), read_log(path)
+    ):  # fmt: skip
+        assert found.step is not None
+        assert found.step.tolist() == [step[row] for row in kept]
+        assert found.loss.tolist() == [3.0 + row for row in kept]
+        said = "of log.jsonl left out: their places, or earlier ones, were logged again later"
+        assert ([note for note in found.notes if said in note] != []) == (left > 0)
+        assert all(note.startswith(f"{left} row") for note in found.notes if said in note)
+        assert ("rows of log.jsonl do not ascend and were sorted" in found.notes) == (step[0] == 3)
+
+
+def test_a_loss_that_comes_back_is_no_divergence_of_run_or_control(tmp_path: Path) -> None:
+    broken = log(0.05).loss
+    broken[[0, 100, 300]] = np.nan, np.inf, -np.inf
+    run = TrainingLog("run", CONTROL.step, CONTROL.tokens, broken)
+    path = tmp_path / "run.jsonl"
+    rows = zip(range(1, ROWS + 1), broken, strict=True)
+    path.write_text("".join(json.dumps({"step": s, "loss": float(x)}) + "\n" for s, x in rows))
+    for found in (gauge(run, CONTROL), gauge(path, CONTROL), gauge(CONTROL, run)):
+        assert found.verdict != "diverged"
+        assert "the reference" in found.verdict
+        assert len(found.paired.gap) == ROWS - 3
+        assert "whose loss is no finite number, from step 1 on; finite rows after it: 597" in str(
+            found
+        )
+    whole = gauge(log(0.05), CONTROL)
+    assert gauge(run, CONTROL).gap == pytest.approx(whole.gap, abs=0.002)
+
+
+def test_a_loss_that_does_not_come_back_has_diverged() -> None:
+    broken = log(0.0).loss
+    broken[100], broken[400:] = np.nan, np.nan
+    found = gauge(TrainingLog("run", CONTROL.step, CONTROL.tokens, broken), CONTROL)
+    assert found.verdict == "diverged"
+    assert found.found is not None
+    assert found.found.tokens == 401 * BATCH
+    assert "whose loss is no finite number, from step 101 on; finite rows after it: 299" in str(
+        found
+    )
+    assert "no finite number in the last 200 rows of run, from step 401 on" in str(found)
+    never = TrainingLog("run", CONTROL.step, CONTROL.tokens, np.full(ROWS, np.nan))
+    assert (len(never), never.diverged) == (0, 1)
+    at = gauge(never, CONTROL).found
+    assert at is not None
+    assert at.tokens == BATCH
+
+
+@pytest.mark.parametrize("given", [{}, {"expected": 0.02, "error": 0.004}])
+def test_a_run_equal_to_its_control_tells_nothing(given: dict[str, float]) -> None:
+    found = gauge(CONTROL, replace(CONTROL, name="again"), limit=0.01, **given)  # type: ignore[arg-type]
+    assert found.verdict == "equal to the control"
+    assert (found.found, found.crossing) == (None, None)
+    assert np.isnan([*found.gap[1:], found.smallest, found.smallest_late]).all()
+    said = "control and again have the same loss at all 600 steps: one log given twice, or a run"
+    assert said in str(found)
+    assert "interval" not in str(found)
+    other = replace(CONTROL, loss=np.append(CONTROL.loss[:-1], 3.0))
+    assert gauge(other, CONTROL, **given).verdict != "equal to the control"  # type: ignore[arg-type]
+
+
+def test_few_equal_rows_are_too_early_and_equal() -> None:
+    few = log(rows=10, name="control")
+    found = gauge(few, few)
+    assert found.verdict == "too early"
+    assert "control and control have the same loss at all 10 steps" in str(found)
+
+
+def test_a_gap_without_spread_has_no_interval() -> None:
+    found = gauge(replace(CONTROL, loss=CONTROL.loss + 0.1), CONTROL)
+    assert found.verdict == "worse than the reference"
+    assert found.gap[0] == pytest.approx(0.1)
+    assert np.isnan(found.gap[1:]).all()
+    assert "+0.1000 (no interval: too few steps, or all of one gap)" in str(found)
+
+
+def test_a_log_that_begins_at_step_zero() -> None:
+    run = log(0.05)
+    assert run.step is not None
+    begun = [replace(each, step=run.step - 1, tokens=None) for each in (run, CONTROL)]
+    found = gauge(*begun, expected=0.02, error=0.004, limit=0.03)
+    assert found.verdict == "worse than rounding explains"
+    assert found.gap == gauge(run, CONTROL, expected=0.02, error=0.004).gap
+
+
+STEPS = np.arange(1.0, 4.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ((STEPS, np.arange(4.0), STEPS), "of a have different lengths: step 3, tokens 4, loss 3"),
+        ((STEPS, None, STEPS[:2]), "of a have different lengths: step 3, loss 2"),
+        ((STEPS, STEPS[::-1], STEPS), "the tokens of a fall between two steps"),
+        ((STEPS, [1, np.inf, 3], STEPS), "tokens of a is inf in row 2; accepted are finite"),
+        ((STEPS, [1, np.nan, 3], STEPS), "tokens of a is nan in row 2; accepted are finite"),
+        (([-1, 2, 3], None, STEPS), "step of a is -1 in row 1; accepted are finite"),
+        ((None, None, STEPS), "a has no step and no tokens; a log is losses"),
+        ((STEPS, None, None), "a has no loss; a log is losses"),
+        ((STEPS, None, "many"), "loss of a is 'many'; it is an array of numbers"),
+        ((STEPS, None, STEPS[:, None]), r"loss of a has the shape \(3, 1\); accepted is \(rows,\)"),
+    ],
+)
+def test_columns_that_are_no_log_are_refused(given: tuple[Any, Any, Any], message: str) -> None:
+    with pytest.raises(RunsError, match=message):
+        TrainingLog("a", *given)
+
+
 def test_a_run_that_diverges_is_said(tmp_path: Path) -> None:
     one = log(0.02)
     assert one.step is not None
@@ -128,6 +255,10 @@ def test_a_fit_of_gaps_predicts_what_to_expect() -> None:
     asked = {"fit": found, "params": 3e5, "precision": "w4"}
     assert gauge(log(0.02), CONTROL, **asked).verdict == "as predicted"
     assert gauge(log(0.05), CONTROL, **asked).verdict == "worse than rounding explains"
+    run, control = (replace(each, tokens=each.tokens - BATCH) for each in (log(0.05), CONTROL))  # type: ignore[operator]
+    assert gauge(run, control, **asked).verdict == "worse than rounding explains"
+    lost = replace(CONTROL, name="lost", loss=np.full(ROWS, np.nan))
+    assert gauge(lost, CONTROL, **asked).verdict == "diverged"
 
 
 def test_where_a_gap_crosses_a_limit() -> None:
@@ -161,12 +292,32 @@ def test_where_a_gap_crosses_a_limit() -> None:
         ({"fit": "error_trained"}, "give its params"),
         ({"fit": "kumar2024", "params": "1M", "precision": "w4"}, "has no interval at"),
         ({"limit": float("nan")}, "limit is nan; it is a gap"),
+        ({"alarm": 0}, "alarm is 0; it is a share between 0 and 1, as 0.05"),
+        ({"alarm": "x", "level": 2}, "alarm is 'x'; it is a share"),
+        ({"batch_tokens": 500}, "run logs 1000 tokens a step and 500 are given"),
         ({"planned": 0}, "planned is 0; it is a count"),
     ],
 )
 def test_arguments_that_are_refused(given: dict[str, object], message: str) -> None:
     with pytest.raises(FitError, match=message):
         gauge(log(), CONTROL, **given)  # type: ignore[arg-type]
+
+
+def test_tokens_of_a_step_that_agree_or_are_contradicted() -> None:
+    run, steps = log(0.05), replace(CONTROL, tokens=None)
+    known = gauge(run, CONTROL)
+    for given in (BATCH, 1.004 * BATCH):
+        assert gauge(run, CONTROL, batch_tokens=given).gap == known.gap
+    assert gauge(run, steps, batch_tokens=BATCH).paired.whole == ROWS * BATCH
+    # Begun from a model that had seen tokens.
+    late = [replace(each, tokens=np.asarray(each.tokens) + 5e6) for each in (run, CONTROL)]
+    assert gauge(*late, batch_tokens=BATCH).gap == known.gap
+    for one, two in ((run, steps), (replace(run, tokens=None), CONTROL)):
+        with pytest.raises(FitError, match="logs 1000 tokens a step and 500 are given"):
+            gauge(one, two, batch_tokens=BATCH / 2)
+    one = TrainingLog("one", [4], [4 * BATCH], [3.0])  # type: ignore[arg-type]
+    with pytest.raises(FitError, match="one logs 1000 tokens a step and 2000 are given"):
+        gauge(one, CONTROL, batch_tokens=2 * BATCH)
 
 
 def test_logs_that_do_not_match_are_refused() -> None:

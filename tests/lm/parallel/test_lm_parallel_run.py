@@ -2,6 +2,8 @@
 kept; and what is refused.
 """
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +15,11 @@ import torch
 from isoloss.cli.arguments import training_options
 from isoloss.formats import Format
 from isoloss.lm import Language, ModelError, Recipe, foreseen, load_checkpoint, model_of, train
-from isoloss.lm.parallel import Ranks, ranks_on, read_state
+from isoloss.lm.parallel import ParallelTrainer, Ranks, ranks_on, read_state, save_state
 from isoloss.lm.parallel.part_rounding import asked
 from isoloss.lm.sweeps.parallel_run import Company, ParallelRun
 from isoloss.lm.sweeps.parallel_sweep import runs_of
-from isoloss.lm.training import KINDS, Job, Parallel, Trainer, finished
+from isoloss.lm.training import KINDS, CheckpointError, Job, Parallel, Trainer, finished
 from isoloss.runs import ClaimLost, Run, StoreError
 
 CORPUS = Language(vocab=32, context=16)
@@ -137,6 +139,39 @@ def test_a_damaged_state_is_said_and_its_steps_taken_again(
     assert said.startswith("the state state.json is damaged: ")
     assert said.endswith("; its steps are taken again")
     assert watch.rows[run.job.key][0].loss == row_alone(run.job).loss
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"seconds": 1e6}, "it is not what was written"),
+        ({"taken": [[1, 1]]}, "it is not what was written"),
+        ({"step": 1}, "it is not what was written"),
+        ({"sha256": "0"}, "it is not what was written"),
+        ({"sha256": None, "step": 1}, "its step is 1 and its state 'state-3'"),
+        ({"sha256": None, "state": "../state-3"}, "its step is 3 and its state '../state-3'"),
+        ({"sha256": None, "taken": [[1]]}, "its seconds or the ranks that took its steps are none"),
+        ({"sha256": None}, None),  # as older ones are
+        ({}, None),
+    ],
+)
+def test_a_note_that_was_changed_is_damaged_and_an_older_one_is_read(
+    change: dict[str, object], why: str | None, ranks: Ranks, tmp_path: Path
+) -> None:
+    trainer = ParallelTrainer(job(), ranks)
+    trainer.advance(3, STEPS, RECIPE)
+    save_state(tmp_path, "state", trainer)
+    note = tmp_path / "state.json"
+    told = json.loads(note.read_text()) | change
+    note.write_text(json.dumps({name: each for name, each in told.items() if each is not None}))
+    other = ParallelTrainer(job(), ranks)
+    if why is None:
+        assert read_state(tmp_path, "state", other)
+        assert (other.step, other.seconds) == (3, trainer.seconds)
+        assert other.taken == trainer.taken
+    else:
+        with pytest.raises(CheckpointError, match=re.escape(f"state.json is damaged: {why}")):
+            read_state(tmp_path, "state", other)
 
 
 def test_a_full_disk_is_said_once_and_nothing_is_lost(

@@ -59,7 +59,9 @@ def gauge(
     batch_tokens: Annotated[
         str | None,
         typer.Option(
-            "--batch-tokens", metavar="COUNT", help="Tokens of a step, where logs have steps alone."
+            "--batch-tokens",
+            metavar="COUNT",
+            help="Tokens of a step, where a log has steps alone; tokens in logs must agree.",
         ),
     ] = None,
     planned: Annotated[
@@ -187,6 +189,7 @@ def of_gauge(found: Gauge) -> dict[str, Any]:
         "smallest_found": found.smallest,
         "smallest_found_late": found.smallest_late,
         "crossing": None,
+        "notes": list(found.paired.notes),
     }
     if found.crossing is not None:
         names = ("limit", "tokens", "low", "high", "since", "until")

@@ -43,7 +43,8 @@ class Expectation:
 
     def at(self, tokens: Array) -> tuple[Array, Array, Array]:
         """Gap and ends of the interval at some tokens, linear in their logarithm between points."""
-        known, asked = np.log(self.tokens), np.log(tokens)
+        with np.errstate(divide="ignore"):  # no tokens yet: what holds at the first point
+            known, asked = np.log(self.tokens), np.log(tokens)
         gap, low, high = (np.interp(asked, known, e) for e in (self.gap, self.low, self.high))
         return gap, low, high
 

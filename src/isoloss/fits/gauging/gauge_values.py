@@ -24,6 +24,7 @@ Verdict = Literal[
     "worse than the reference",
     "no gap found",
     "diverged",
+    "equal to the control",
     "too early",
 ]
 
@@ -47,11 +48,13 @@ class Gauge:
         The rows that both logs have.
     verdict
         What was found first, or that nothing was: "as predicted", "no gap found" where no gap was
-        expected, "too early" where there are too few steps.
+        expected, "too early" where there are too few steps, "equal to the control" where all losses
+        are, which tells nothing.
     found
         The verdict with the tokens at which it was found; None where nothing was.
     gap
-        Mean of the later half of the rows and the ends of its interval, of this one look.
+        Mean of the later half of the rows and the ends of its interval, of this one look; NaN ends
+        where there are too few blocks, or all have one mean.
     expected
         The gap that is expected; None where the control alone was given.
     smallest, smallest_late
@@ -59,7 +62,8 @@ class Gauge:
         from the start and over the later half of the rows alone; a fault that adds less is not told
         from rounding. NaN where none would.
     crossing
-        Where the limit is crossed; None where none was given or blocks are too few.
+        Where the limit is crossed; None where none was given, blocks are too few or all losses are
+        equal.
     limit
         The gap that was asked for, if any.
     alarm
@@ -101,8 +105,15 @@ class Gauge:
             f"seen: {len(paired.gap)} steps of {paired.run} and {paired.control}, "
             f"{compact(seen)} of {compact(paired.whole)} {unit} ({seen / paired.whole:.0%})"
         )
-        yield from self._gaps(seen)
-        yield from self._crossing()
+        if paired.equal:
+            yield (
+                f"{paired.run} and {paired.control} have the same loss at all {len(paired.gap)} "
+                "steps: one log given twice, or a run that rounds nothing; this tells nothing of a "
+                "gap"
+            )
+        else:
+            yield from self._gaps(seen)
+            yield from self._crossing()
         yield from paired.notes
         if self.expected is not None:
             yield from (f"warning, {each}" for each in self.expected.warnings)
@@ -120,7 +131,7 @@ class Gauge:
         mean, low, high = self.gap
         if not math.isnan(mean):
             ends = (
-                "too few steps for an interval"
+                "no interval: too few steps, or all of one gap"
                 if math.isnan(low)
                 else f"{percent(self.level)} interval {signed(low, 4)} to {signed(high, 4)}"
             )

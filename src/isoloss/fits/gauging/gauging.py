@@ -36,7 +36,11 @@ from isoloss.runs import TrainingLog, read_log
 LEAST_BLOCKS = 4
 #: Blocks of the later half, whose spread is the error of its mean.
 LATER = 16
+#: Block means that differ by less, in nats per token, differ by rounding of the sums alone.
+NO_SPREAD = 1e-12
 Log = TrainingLog | str | Path
+#: By verdict the sign of the excess, the bound at each row, and the false alarms.
+Bounds = dict[Verdict, tuple[float, Array, float]]
 
 
 def gauge(
@@ -74,7 +78,7 @@ def gauge(
     planned
         Tokens of the whole run; those of the longer log unless given.
     batch_tokens
-        Tokens of a step, where the logs count steps alone.
+        Tokens of a step, where a log counts steps alone; one that counts tokens too must agree.
     alarm
         Chance of a false alarm over the whole run, however often one looks.
     level
@@ -92,10 +96,10 @@ def gauge(
     RunsError
         A log cannot be read.
     FitError
-        Steps or tokens of the logs do not match, the control diverged, or an argument is not
-        accepted.
+        Steps or tokens of the logs do not match, or contradict `batch_tokens`, the control
+        diverged, or an argument is not accepted.
     """
-    alarm, level = check_level(alarm), check_level(level)
+    alarm, level = _check_alarm(alarm), check_level(level)
     if fit is not None and expected is not None:
         raise FitError("fit and expected both say which gap to expect; give one of the two")
     if fit is None and (params is not None or precision is not None):
@@ -110,10 +114,18 @@ def gauge(
     wanted = _expected(paired, expected, error, alarm)
     if fit is not None:
         paired.check_tokens()
-        ends = max(paired.whole, AHEAD * float(paired.tokens[-1]))
-        span = float(paired.tokens[0]), ends
+        # Nothing is predicted of no tokens, and a run that diverged at once has no rows.
+        begin = float(paired.tokens[paired.tokens > 0].min(initial=paired.whole))
+        span = begin, max(paired.whole, AHEAD * float(paired.tokens.max(initial=0.0)))
         wanted = predicted_gap(fit, params, precision, span, alarm)
     return _gauged(paired, wanted, limit, alarm, level)
+
+
+def _check_alarm(alarm: Any) -> float:
+    """The chance of a false alarm as a number; FitError for what is no share."""
+    if not 0 < real_number(alarm) < 1:
+        raise FitError(f"alarm is {shown(alarm)}; it is a share between 0 and 1, as 0.05")
+    return float(alarm)
 
 
 def _expected(
@@ -135,37 +147,51 @@ def _gauged(
     paired: PairedLogs, wanted: Expectation | None, limit: float | None, alarm: float, level: float
 ) -> Gauge:
     """The tests, and what is known of the gap."""
-    ends = block_ends(len(paired.gap))
     bounds = _bounds(paired.tokens, wanted, alarm)
-    found: list[Found] = []
-    for verdict, (sign, bound, share) in bounds.items():
-        at = found_at(sign * (paired.gap - bound), share)
-        if at is not None:
-            found.append(Found(verdict, float(paired.tokens[at])))
-    if paired.diverged is not None:
-        found = [Found("diverged", paired.diverged)]
-    first = _telling(found)
-    said: Verdict = "too early" if len(ends) < LEAST_BLOCKS else "as predicted"
-    if said == "as predicted" and wanted is None:
-        said = "no gap found"
+    first = _telling(_found(paired, bounds))
     worse = next(iter(bounds.values()))
     last = len(paired.gap) - 1
     high = float(worse[1][last]) if last >= 0 else math.nan
     begins = (0, len(paired.gap) // 2)
-    least = [high + smallest_found(paired.gap - worse[1], worse[2], begin) for begin in begins]
+    least = [
+        math.nan if paired.equal else high + smallest_found(paired.gap - worse[1], worse[2], begin)
+        for begin in begins
+    ]
+    ahead = None if limit is None or paired.equal else _crossing(paired, wanted, limit, level)
     return Gauge(
         paired=paired,
-        verdict=said if first is None else first.verdict,
+        verdict=_nothing(paired, wanted) if first is None else first.verdict,
         found=first,
         gap=_later_half(paired.gap, level),
         expected=wanted,
         smallest=least[0],
         smallest_late=least[1],
-        crossing=None if limit is None else _crossing(paired, wanted, limit, level),
+        crossing=ahead,
         limit=limit,
         alarm=alarm,
         level=level,
     )
+
+
+def _found(paired: PairedLogs, bounds: Bounds) -> list[Found]:
+    """What the tests have found."""
+    if paired.diverged is not None:
+        return [Found("diverged", paired.diverged)]
+    found: list[Found] = []
+    for verdict, (sign, bound, share) in bounds.items():
+        at = None if paired.equal else found_at(sign * (paired.gap - bound), share)
+        if at is not None:
+            found.append(Found(verdict, float(paired.tokens[at])))
+    return found
+
+
+def _nothing(paired: PairedLogs, wanted: Expectation | None) -> Verdict:
+    """The verdict where nothing was found."""
+    if len(block_ends(len(paired.gap))) < LEAST_BLOCKS:
+        return "too early"
+    if paired.equal:
+        return "equal to the control"
+    return "no gap found" if wanted is None else "as predicted"
 
 
 def _telling(found: Sequence[Found]) -> Found | None:
@@ -176,9 +202,7 @@ def _telling(found: Sequence[Found]) -> Found | None:
     return first
 
 
-def _bounds(
-    tokens: Array, wanted: Expectation | None, alarm: float
-) -> dict[Verdict, tuple[float, Array, float]]:
+def _bounds(tokens: Array, wanted: Expectation | None, alarm: float) -> Bounds:
     """What is tested: the sign of the excess, the bound at each row, and the false alarms."""
     none = np.zeros(len(tokens))
     if wanted is None:
@@ -196,7 +220,7 @@ def _bounds(
 
 def _later_half(gap: Array, level: float) -> tuple[float, float, float]:
     """Mean gap of the later half of the rows with its interval, of this one look; NaN ends where
-    there are too few blocks.
+    there are too few blocks, or all have one mean.
     """
     half = gap[len(gap) // 2 :]
     if not len(half):
@@ -204,7 +228,7 @@ def _later_half(gap: Array, level: float) -> tuple[float, float, float]:
     size = max(1, len(half) // LATER)
     means = half[len(half) % size :].reshape(-1, size).mean(1)
     n, mean = len(means), float(half.mean())
-    if n < LEAST_BLOCKS:
+    if n < LEAST_BLOCKS or np.ptp(means) < NO_SPREAD:
         return mean, math.nan, math.nan
     error = math.sqrt(float(means.var(ddof=1)) / n * inflation(means))
     reach = float(stats.t.ppf((1 + level) / 2, n - 1)) * error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +11,9 @@ import numpy as np
 from isoloss.fits.arguments import FitError
 from isoloss.laws import Array
 from isoloss.runs import TrainingLog
+
+#: Tokens a step that are given and logged agree up to this share: counts in logs are rounded.
+AGREE = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +33,7 @@ class PairedLogs:
     unit
         What `tokens` counts.
     diverged
-        Tokens or steps at which the loss of the run is no number; None where it is one.
+        Tokens or steps from which on the loss of the run is no number; None where the last is one.
     notes
         What was left out of the logs.
     """
@@ -41,6 +46,11 @@ class PairedLogs:
     unit: str
     diverged: float | None
     notes: tuple[str, ...]
+
+    @property
+    def equal(self) -> bool:
+        """Whether the two losses are the same number at every row, which no gap is learnt from."""
+        return len(self.gap) > 0 and not self.gap.any()
 
     def check_tokens(self) -> None:
         """FitError where tokens are not known, which a predicted gap depends on."""
@@ -64,7 +74,7 @@ def paired_logs(
     run, control
         The logs, either of which may be the longer.
     batch_tokens
-        Tokens of a step, where a log has steps alone.
+        Tokens of a step, where a log has steps alone; one that has tokens too must agree.
     planned
         Tokens (or steps, where there are no tokens) of the whole run; those of the longer log where
         it is None.
@@ -72,14 +82,16 @@ def paired_logs(
     Raises
     ------
     FitError
-        The control diverged, one has steps and the other tokens, they share no step, or have seen
-        other tokens at one.
+        The control diverged, one has steps and the other tokens, they share no step, have seen
+        other tokens at one, or log another count of tokens a step than is given.
     """
     if control.diverged is not None:
         raise FitError(
             f"the loss of the control {control.name} is no number at {control.diverged:g}; a "
             "control that diverged is no reference"
         )
+    for each in (run, control):
+        _check_batch_tokens(each, batch_tokens)
     by = "step" if run.step is not None and control.step is not None else "tokens"
     places = [each.step if by == "step" else _tokens(each, batch_tokens) for each in (run, control)]
     one, two = places
@@ -107,8 +119,8 @@ def paired_logs(
     gap = run.loss[mine] - control.loss[theirs]
     notes = (*run.notes, *control.notes, *more)
     broken = run.diverged
-    if broken is not None and by == "step" and unit == "tokens" and len(shared):
-        broken *= float(tokens[-1] / shared[-1])  # as many tokens a step as before
+    if broken is not None and by == "step" and unit == "tokens":
+        broken *= _tokens_a_step(places, seen)
     return PairedLogs(run.name, control.name, tokens, gap, whole, unit, broken, notes)
 
 
@@ -129,6 +141,29 @@ def _tokens(log: TrainingLog, batch_tokens: float | None) -> Array | None:
     if log.tokens is not None or batch_tokens is None or log.step is None:
         return log.tokens
     return np.asarray(log.step * batch_tokens)
+
+
+def _check_batch_tokens(log: TrainingLog, batch_tokens: float | None) -> None:
+    """FitError where a log has other tokens a step than are given."""
+    step, tokens = log.step, log.tokens
+    if batch_tokens is None or step is None or tokens is None or not len(log):
+        return
+    # Of one row all since the begin; steps may be counted from 0 or 1.
+    begin = (0.0, 0.0) if len(log) == 1 else (step[0], tokens[0])
+    steps = float(step[-1] - begin[0])
+    own = float(tokens[-1] - begin[1]) / steps if steps else batch_tokens
+    if abs(own - batch_tokens) > AGREE * batch_tokens:
+        raise FitError(
+            f"{log.name} logs {own:.6g} tokens a step and {batch_tokens:.6g} are given "
+            "(--batch-tokens); leave them out where logs have tokens"
+        )
+
+
+def _tokens_a_step(steps: Sequence[Array | None], tokens: Sequence[Array | None]) -> float:
+    """Tokens a step as of the last row of a log that has both, NaN where none has."""
+    both = zip(steps, tokens, strict=True)
+    known = ((a[-1], b[-1]) for a, b in both if a is not None and b is not None and len(b))
+    return next((float(b / a) for a, b in known if a > 0), math.nan)
 
 
 def _check_batches(

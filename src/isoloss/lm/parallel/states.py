@@ -2,14 +2,15 @@
 has, and any number of ranks reads it.
 
 A state is a folder of its own; a small file beside it (NAME.json) says which one counts, and the
-hash of every file in it. That file is replaced when the state is whole, so a kill at any moment
-leaves the state before or this one. All ranks must see the folder.
+hash of every file in it and of itself. That file is replaced when the state is whole, so a kill at
+any moment leaves the state before or this one. All ranks must see the folder.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -148,7 +149,8 @@ def _mark(
         "files": hashes,
     }
     try:
-        write(folder / f"{name}.json", json.dumps(told).encode(), force=True)
+        sealed = told | {"sha256": _seal(told)}
+        write(folder / f"{name}.json", json.dumps(sealed).encode(), force=True)
     except (OSError, FilesError) as error:
         return _why(error)
     for path in folder.glob(f"{name}-*"):
@@ -158,6 +160,7 @@ def _mark(
 
 
 def _marked(path: Path) -> dict[str, Any]:
+    """What a note says; ValueError where it is damaged. Older ones have no hash of themselves."""
     told = read_json(path.read_bytes())
     wanted = {"state": str, "step": int, "seconds": float, "taken": list, "files": dict}
     if not isinstance(told, dict) or told.get("schema") != SCHEMA:
@@ -165,7 +168,20 @@ def _marked(path: Path) -> dict[str, Any]:
     for name, kind in wanted.items():
         if not isinstance(told.get(name), kind):
             raise ValueError(f"it does not say its {name}")
+    if told.get("sha256", seal := _seal(told)) != seal:
+        raise ValueError("it is not what was written")
+    pairs = [each for each in told["taken"] if isinstance(each, list) and len(each) == 2]
+    if not math.isfinite(told["seconds"]) or len(pairs) < len(told["taken"]):
+        raise ValueError("its seconds or the ranks that took its steps are none")
+    if told["state"] != f"{path.stem}-{told['step']}":
+        raise ValueError(f"its step is {told['step']} and its state {told['state'][:60]!r}")
     return told
+
+
+def _seal(told: Mapping[str, Any]) -> str:
+    """The sha256 of a note, but for its own."""
+    own = {name: value for name, value in told.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()
 
 
 def _hash(path: Path) -> str:
