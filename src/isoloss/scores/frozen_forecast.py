@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -194,7 +195,7 @@ def forecast_of_quantiles(
     Raises
     ------
     ScoreError
-        The columns are of different lengths, or quantiles do not rise.
+        The columns are of different lengths, a point stands twice, or quantiles do not rise.
     """
     own = {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
     found = Forecast(
@@ -213,7 +214,20 @@ def forecast_of_quantiles(
         note,
     )
     check_columns(found)
+    _check_once(found)
     return found
+
+
+def _check_once(found: Forecast) -> None:
+    """Raise ScoreError for a point that stands twice: one run would count as several."""
+    points = zip(found.params.tolist(), found.tokens.tolist(), found.precision, strict=True)
+    (point, count), *_ = Counter(points).most_common(1)
+    if count > 1:
+        n, d, precision = point
+        raise ScoreError(
+            f"a forecast has {compact(n)} params on {compact(d)} tokens in '{precision}' {count} "
+            "times; give each point once"
+        )
 
 
 def check_columns(found: Forecast) -> None:

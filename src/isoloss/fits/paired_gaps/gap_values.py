@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from isoloss.files import displayed
 from isoloss.fits.paired_gaps.gap_growth import Growth
 from isoloss.fits.paired_gaps.paired import Slope
+from isoloss.fits.sample import left_out_in_words
 from isoloss.fits.sections import Section, number, signed, text
 from isoloss.runs import compact, metric_of
 
@@ -157,7 +158,7 @@ class GapTable:
             )
         else:
             seeds = "one seed: neither the noise between seeds nor any error over them is known"
-        missing = tuple(f"{count} left out: {why}" for why, count in self.left_out.items())
+        missing = left_out_in_words(self.left_out)
         missing += tuple(self._pooled())
         for after, title in (
             (False, "What a precision costs in training"),
