@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from isoloss.files import FilesError
 from isoloss.fits import Fit, compare, fit
 from isoloss.plots import plot
 from isoloss.runs import Runs
@@ -283,3 +284,26 @@ def test_a_point_that_is_forecast_several_times_counts_once() -> None:
 def test_a_forecast_has_each_point_once(fitted: Fit) -> None:
     with pytest.raises(ScoreError, match="has 200M params on 1B tokens in 'bf16' 2 times; give"):
         forecast(fitted, "200M", ["1B", "2B", "1e9"], "bf16")
+
+
+@pytest.mark.parametrize("wide", ["fp", "bf16", "fp -> bf16"])
+def test_the_gap_of_the_reference_is_no_forecast(wide: str) -> None:
+    one = fit("frantar2025", table(gap=0.08), draws=20, starts=2)
+    with pytest.raises(ScoreError, match=f"the gap of '{wide}' is zero by definition: it is the"):
+        forecast(one, "200M", "10B", ["w4", wide], gap=True)
+
+
+def test_what_a_law_has_no_term_for_is_named() -> None:
+    one = fit("kumar2024", table(gap=0.08), draws=20, starts=2)
+    with pytest.raises(
+        ScoreError, match=r"in 'kv4' have no interval \(unknown: .* rests on gamma_kv"
+    ):
+        forecast(one, "200M", "10B", "kv4")
+    with pytest.raises(ScoreError, match=r"\(unknown: kumar2024 has no part q: 'w4 q4' is 'w4' to"):
+        forecast(one, "200M", "10B", "w4 q4")
+
+
+def test_a_forecast_replaces_no_file(told: Forecast, tmp_path: Path) -> None:
+    told.save(tmp_path / "a.json")
+    with pytest.raises(FilesError, match="exists and a forecast replaces no file; give another na"):
+        told.save(tmp_path / "a.json")

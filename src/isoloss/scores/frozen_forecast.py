@@ -13,13 +13,13 @@ from typing import Literal
 
 import numpy as np
 
-from isoloss.files import check_target, displayed, equal_by_content, fields_of, percent, save
+from isoloss.files import displayed, equal_by_content, fields_of, percent, save
 from isoloss.fits import Section, loss_in_words, text
 from isoloss.formats import Precision
 from isoloss.laws import Array
 from isoloss.runs import compact, metric_of
 from isoloss.scores.distribution import PROBABILITIES
-from isoloss.scores.ledger_files import ENDING, hash_of, head_of
+from isoloss.scores.ledger_files import check_new, hash_of, head_of
 from isoloss.scores.problems import ScoreError
 
 #: What is predicted: losses, or gaps to the same model without rounding.
@@ -124,7 +124,7 @@ class Forecast:
         ScoreError
             A forecast in the folder was changed, or is missing.
         """
-        check_target(path, endings=(ENDING,))
+        check_new(path)
         found = self.sealed(head_of(Path(path).parent))
         save(found, path)
         return found
