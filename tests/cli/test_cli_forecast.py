@@ -35,6 +35,10 @@ def test_frozen_then_scored(shell, saved_fit: Path, table: Path, tmp_path: Path)
     assert said["type"] == "score"
     assert len(said["forecasts"][0]["points"]) == 8
     assert 0 <= said["coverage"] <= 1
+    assert said["distinct"] == 8
+    assert said["left_out"] == {}
+    folder = json.loads(shell("score", ".", table, "--json").stdout)
+    assert (folder["distinct"], len(folder["forecasts"])) == (8, 2)
 
 
 def test_a_changed_forecast_is_refused(shell, saved_fit: Path, table: Path) -> None:

@@ -195,6 +195,7 @@ def test_a_loss_that_the_reference_never_has_is_not_reached() -> None:
     assert "not reached" not in str(pays(table(), rates))
     early = pays(table(gap=7.0), rates)["fast"]  # a loss from before the curve begins
     assert (early.break_even, early.saved) == (math.inf, -math.inf)
+    assert math.isnan(early.spent_by_reference)  # it is not 0 hours
     assert math.isnan(pays(table(gap=-3.0), {"fast": 1.5})["fast"].spent_by_reference)
 
 

@@ -124,7 +124,7 @@ def payoff_of(
         centre, ends, float(np.mean(margin > 0)),
         even_middle, _ends(np.where(even > 0, even, -math.inf), asked.level),
         1.0 - even_middle / ratio, _ends(saved, asked.level),
-        spent, spent * ratio / even_middle,
+        spent, spent * ratio / even_middle if math.isfinite(even_middle) else math.nan,
         verdict, told, shares, leans_on, needs,
     )  # fmt: skip
 

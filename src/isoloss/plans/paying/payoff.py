@@ -72,7 +72,7 @@ class Payoff:
         it does not have it. Ends of intervals are infinite to a side that is open.
     spent, spent_by_reference
         Device hours, money or joules of the recipe and of a reference of the same loss; NaN where
-        no absolute rate is known or the reference does not have that loss.
+        no absolute rate is known or the curve of the reference does not hold that loss.
     verdict
         "pays" where the whole interval of the margin is above zero and every law says so.
     by_law

@@ -156,7 +156,8 @@ def _also_assumed(found: Terms) -> str:
 
 
 def _spent(each: Payoff) -> str:
-    return NOT_REACHED if math.isnan(each.break_even) else compact(each.spent_by_reference)
+    known = math.isfinite(each.break_even)
+    return compact(each.spent_by_reference) if known else _ratio(each.break_even)
 
 
 def _ends(ends: tuple[float, float], write: Callable[[float], str]) -> str:
