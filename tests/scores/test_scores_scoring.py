@@ -242,6 +242,8 @@ def test_rows_that_cannot_be_used_are_said_and_are_no_points_that_were_not_run()
     assert sorted(found.left_out.values()) == [1, 1]
     said = str(found)
     assert "2 of 3 points were run" in said
+    row = dict(zip(*(found.sections()[1].head, found.sections()[1].rows[0]), strict=True))
+    assert (row["points"], row["not run"], row["left out"]) == ("1", "1", "1")
     assert why in said
     assert all(f"1 left out: {reason}" in said for reason in found.left_out)
     with pytest.raises(ScoreError, match="2B tokens in 'w4' were run and cannot be used"):

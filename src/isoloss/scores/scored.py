@@ -214,11 +214,12 @@ class Score:
         return Section("How the forecasts did", tuple(lines))
 
     def _by_forecast(self) -> Section:
-        head = ("forecast", "made", "of", "points", "not run", "inside", "rms error",
+        head = ("forecast", "made", "of", "points", "not run", "left out", "inside", "rms error",
                 "interval score", "log score")  # fmt: skip
         rows = tuple(
             (one.name, one.made, f"{one.quantity} ({metric_of(one.metric).short})",
-             str(len(one.points)), str(one.unseen), _said(one.inside, "{:.0%}".format),
+             str(len(one.points)), str(one.unseen), str(len(one.mixed) + len(one.unusable)),
+             _said(one.inside, "{:.0%}".format),
              _said(one.rms if one.points else math.nan, "{:.4f}".format),
              _said(_mean([p.interval_score for p in one.points]), "{:.4f}".format),
              _said(_mean([p.log_score for p in one.points]), "{:.3f}".format))
