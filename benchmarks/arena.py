@@ -26,7 +26,7 @@ def main(name: str = "") -> None:
     for other, why in left_out.items():
         print(f"Left out {other}: {why}.\n")
     processor, wall = time.process_time(), time.perf_counter()
-    found = arena(tables)
+    found = arena(tables, left_out=left_out)
     report(found, time.process_time() - processor, time.perf_counter() - wall)
 
 

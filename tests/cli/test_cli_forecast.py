@@ -21,7 +21,10 @@ def test_frozen_then_scored(shell, saved_fit: Path, table: Path, tmp_path: Path)
     assert f"publish its hash elsewhere: {value['hash']}" in first.stderr
     assert value["hash"] in first.stdout
     again = shell(*words, "-o", "a.json")
-    assert (again.exit_code, again.stderr[:30]) == (1, "error: 'a.json' exists; give anoth"[:30])
+    sentence = "error: 'a.json' exists and a forecast replaces no file; give another name\n"
+    assert (again.exit_code, again.stderr) == (1, sentence)
+    nowhere = shell(*words, "-o", "ledger/a.json")
+    assert nowhere.stderr == "error: cannot write 'ledger/a.json': there is no folder 'ledger'\n"
     second = shell(*words, "-o", "b.json", "--json")
     assert json.loads(second.stdout)["previous"] == value["hash"]
     told = shell("score", ".", table, "--plot", "score.svg", "-o", "score.out.json")
@@ -32,6 +35,10 @@ def test_frozen_then_scored(shell, saved_fit: Path, table: Path, tmp_path: Path)
     assert said["type"] == "score"
     assert len(said["forecasts"][0]["points"]) == 8
     assert 0 <= said["coverage"] <= 1
+    assert said["distinct"] == 8
+    assert said["left_out"] == {}
+    folder = json.loads(shell("score", ".", table, "--json").stdout)
+    assert (folder["distinct"], len(folder["forecasts"])) == (8, 2)
 
 
 def test_a_changed_forecast_is_refused(shell, saved_fit: Path, table: Path) -> None:

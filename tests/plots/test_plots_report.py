@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 
 from isoloss.files import FileOrigin, FilesError, load, made_by, origin_of
-from isoloss.fits import Section
+from isoloss.fits import Section, excluded_by_reason
 from isoloss.laws import preset
 from isoloss.plans import Budget
 from isoloss.plans import plan as make_plan
 from isoloss.plots import Document, PlotError, plot, report
 from isoloss.plots.reports.describing import _facts
 from isoloss.plots.reports.inlining import hover_of, series_of, tables_of
+from isoloss.runs import Runs
 from isoloss.scores import Arena
 from seen_pages import Seen
 
@@ -155,3 +156,12 @@ def test_without_jinja2_one_sentence_says_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(PlotError, match=r"a report needs jinja2.*isoloss\[app\]"):
         report(preset("chinchilla"))
+
+
+def test_a_table_says_which_rows_are_left_out(runs: Runs, plain_runs: Runs) -> None:
+    page = plain(report(runs).html)
+    left_out = excluded_by_reason(runs)
+    assert sum(left_out.values()) == len(runs) - len(runs.usable) > 0
+    for why, count in left_out.items():
+        assert f"{count} left out: {why}" in page
+    assert "left out" not in plain(report(plain_runs.usable).html)

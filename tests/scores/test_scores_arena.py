@@ -362,7 +362,7 @@ def test_baselines_of_gaps() -> None:
 
 def test_a_law_without_gaps_says_so() -> None:
     sample = as_sample(mean_gaps(gapped()))
-    with pytest.raises(FitError, match="'gap of chinchilla' is not tried: it has no gap for"):
+    with pytest.raises(FitError, match=r"is not tried: it has no gap for .* which the table has"):
         trial(gap_law(preset("chinchilla")), sample, split(sample, "largest"))
 
 
@@ -429,6 +429,60 @@ def test_rows_after_training_that_are_too_few_are_said() -> None:
     found, left_out = on_trial("mine", Runs.from_frame(pl.concat([few, base, after])))
     assert [*found] == ["mine"]
     assert left_out["mine after training"].startswith("4 runs have precisions that laws read and")
+
+
+def test_rows_that_cannot_be_used_are_said() -> None:
+    frame = table().frame().drop("status", "reason")
+    bad = frame.head(3).with_columns(loss=pl.Series([-1.0, -1.0, float("nan")]))
+    runs = Runs.from_frame(pl.concat([frame, bad]))
+    found = arena({"mine": runs}, ["chinchilla"], ["largest size"], targets=["loss"])
+    (said,) = [each for each in found.left_out if "rows of mine" in each]
+    assert said.startswith("3 of 67 rows of mine: 2 x column 'loss' has -1; ")
+    assert "; 1 x column 'loss' has nan" in said
+    assert said in str(found)
+    kept, left_out = on_trial("mine", runs)
+    assert len(kept["mine"]) == 64
+    (again,) = left_out.items()
+    assert ": ".join(again) == said
+    named = arena(kept, ["chinchilla"], ["largest size"], targets=["loss"], left_out=left_out)
+    assert said in named.left_out
+    assert on_trial("mine", table())[1] == {}
+
+
+@pytest.mark.filterwarnings("error")
+def test_equal_losses_are_no_contest() -> None:
+    flat = Runs.from_frame(table().frame().with_columns(loss=pl.lit(2.5)))
+    with pytest.raises(
+        ScoreError, match=r"losses of flat: all 64 are 2\.5, which tells no law from"
+    ):
+        arena({"flat": flat}, ["chinchilla"], targets=["loss"])
+    both = arena(
+        {"flat": flat, "mine": table()}, ["chinchilla"], ["largest size"], targets=["loss"]
+    )
+    assert {e.table for e in both.entrants} == {"mine"}
+    assert "losses of flat: all 64 are 2.5" in str(both)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"targets": ["loss", "loss"]}, "targets holds 'loss' twice; give each value once"),
+        ({"protocols": ["longest run"] * 2}, "protocols holds 'longest run' twice; give each"),
+    ],
+)
+def test_what_is_given_twice_is_refused(asked: dict[str, list[str]], message: str) -> None:
+    with pytest.raises(ScoreError, match=message):
+        arena({"mine": table()}, ["chinchilla"], **asked)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("error", "error_se", "said"),
+    [(0.0015, 0.0003, "0.15% (0.03)"), (2.3e-6, 4.4e-7, "0.00023% (4.4e-05)"),
+     (0.0843, 0.02, "8.43% (2)"), (14.2, 1.1, "1420% (110)"), (0.01, math.nan, "1%")],
+)  # fmt: skip
+def test_no_error_is_written_as_zero(error: float, error_se: float, said: str) -> None:
+    one = Entrant("mine", "p", "r", "x", "law", 9, 9, error, error_se, math.nan, math.nan)
+    assert f" {said} " in str(Arena((one,), "now", "1", ()))
 
 
 def test_gaps_of_weights_alone_are_a_contest_of_their_own() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from isoloss.files import FilesError
 from isoloss.fits import Fit, compare, fit
 from isoloss.plots import plot
 from isoloss.runs import Runs
@@ -209,3 +210,102 @@ def test_what_cannot_be_scored(told: Forecast, tmp_path: Path, fitted: Fit) -> N
     )
     with pytest.raises(ScoreError, match="is of excess_risk and the losses of the runs are nats"):
         score(other, table())
+
+
+def of_points(*points: tuple[float, str], quantity: str = "loss", middle: float = 3.0) -> Forecast:
+    """A forecast at 200M params, each point by its tokens and precision."""
+    return forecast_of_quantiles(
+        [2e8] * len(points), [d for d, _ in points], [p for _, p in points],
+        [middle] * len(points), [middle + 0.01 * np.arange(-4, 4)] * len(points),
+        {"x": 1.0}, quantity=quantity,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def runs_of(*rows: tuple[float, str, float]) -> Runs:
+    """Runs at 200M params by tokens, precision and loss."""
+    columns = ("tokens", "precision", "loss")
+    return Runs.from_frame(
+        pl.DataFrame([{"params": 2e8, **dict(zip(columns, r, strict=True))} for r in rows])
+    )
+
+
+def test_rows_that_cannot_be_used_are_said_and_are_no_points_that_were_not_run() -> None:
+    made = of_points((1e9, "w4"), (2e9, "w4"), (4e9, "w4"))
+    runs = runs_of((1e9, "w4", 3.0), (1e9, "w4", float("nan")), (2e9, "w4", -1.0))
+    found = score(made, runs)
+    (one,) = found.forecasts
+    assert [(p.tokens, p.runs) for p in found.points] == [(1e9, 1)]
+    assert one.unseen == 1
+    (why,) = one.unusable
+    assert why.startswith("200M params on 2B tokens in 'w4' were run and cannot be used: column ")
+    assert "-1" in why
+    assert sorted(found.left_out.values()) == [1, 1]
+    said = str(found)
+    assert "2 of 3 points were run" in said
+    row = dict(zip(*(found.sections()[1].head, found.sections()[1].rows[0]), strict=True))
+    assert (row["points"], row["not run"], row["left out"]) == ("1", "1", "1")
+    assert why in said
+    assert all(f"1 left out: {reason}" in said for reason in found.left_out)
+    with pytest.raises(ScoreError, match="2B tokens in 'w4' were run and cannot be used"):
+        score(of_points((2e9, "w4")), runs)
+    with pytest.raises(ScoreError, match=r"no run is one of the 1 points .*; 1 left out: column"):
+        score(of_points((8e9, "w4")), runs)
+
+
+def test_a_gap_without_a_usable_partner_was_run() -> None:
+    made = of_points((1e9, "w4"), (2e9, "w4"), (4e9, "w4"), quantity="gap", middle=0.1)
+    runs = runs_of(
+        (1e9, "bf16", 3.0), (1e9, "w4", 3.1), (2e9, "bf16", float("nan")), (2e9, "w4", 3.0)
+    )
+    (one,) = score(made, runs).forecasts
+    assert [(p.tokens, p.seen) for p in one.points] == [(1e9, pytest.approx(0.1))]
+    (why,) = one.unusable
+    assert why.startswith("200M params on 2B tokens in 'w4' were run and have no gap: no usable ")
+    assert one.unseen == 1
+
+
+def test_a_point_that_is_forecast_several_times_counts_once() -> None:
+    runs = runs_of((1e9, "w4", 3.0), (2e9, "w4", 3.5), (4e9, "w4", 3.0))
+    once = score(of_points((1e9, "w4"), (2e9, "w4"), (4e9, "w4")), runs)
+    several = score(
+        [of_points((1e9, "w4"), (2e9, "w4"), (4e9, "w4")), of_points((1e9, "w4"))], runs
+    )
+    assert several.coverage == pytest.approx(once.coverage)
+    assert once.coverage[0] == pytest.approx(2 / 3)
+    assert (once.distinct, several.distinct, len(several.points)) == (3, 3, 4)
+    assert "3 of the 4 scored points are distinct" in str(several)
+    assert "distinct" not in str(once)
+    # Equal losses of two sizes apart are two points.
+    assert score(of_points((1e9, "w4"), (4e9, "w4")), runs).distinct == 2
+    # So are a loss and a gap.
+    both = [of_points((1e9, "w4")), of_points((1e9, "w4"), quantity="gap")]
+    paired = runs_of((1e9, "w4", 3.0), (1e9, "bf16", 2.9))
+    assert score(both, paired).distinct == 2
+
+
+def test_a_forecast_has_each_point_once(fitted: Fit) -> None:
+    with pytest.raises(ScoreError, match="has 200M params on 1B tokens in 'bf16' 2 times; give"):
+        forecast(fitted, "200M", ["1B", "2B", "1e9"], "bf16")
+
+
+@pytest.mark.parametrize("wide", ["fp", "bf16", "fp -> bf16"])
+def test_the_gap_of_the_reference_is_no_forecast(wide: str) -> None:
+    one = fit("frantar2025", table(gap=0.08), draws=20, starts=2)
+    with pytest.raises(ScoreError, match=f"the gap of '{wide}' is zero by definition: it is the"):
+        forecast(one, "200M", "10B", ["w4", wide], gap=True)
+
+
+def test_what_a_law_has_no_term_for_is_named() -> None:
+    one = fit("kumar2024", table(gap=0.08), draws=20, starts=2)
+    with pytest.raises(
+        ScoreError, match=r"in 'kv4' have no interval \(unknown: .* rests on gamma_kv"
+    ):
+        forecast(one, "200M", "10B", "kv4")
+    with pytest.raises(ScoreError, match=r"\(unknown: kumar2024 has no part q: 'w4 q4' is 'w4' to"):
+        forecast(one, "200M", "10B", "w4 q4")
+
+
+def test_a_forecast_replaces_no_file(told: Forecast, tmp_path: Path) -> None:
+    told.save(tmp_path / "a.json")
+    with pytest.raises(FilesError, match="exists and a forecast replaces no file; give another na"):
+        told.save(tmp_path / "a.json")

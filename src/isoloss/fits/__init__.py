@@ -70,7 +70,7 @@ from isoloss.fits.predicting import predict
 from isoloss.fits.presets import SHIPPED, Update, leave_out, shipped_fit, update
 from isoloss.fits.profiling import profile, profile_prediction
 from isoloss.fits.result import Fit
-from isoloss.fits.sample import Sample, as_sample
+from isoloss.fits.sample import Sample, as_sample, excluded_by_reason, left_out_in_words
 from isoloss.fits.saving import load, save
 from isoloss.fits.sections import (
     NOT_HELD,
@@ -105,11 +105,11 @@ __all__ = [
     "Noise", "Objective", "PairedLogs", "Points", "PrecisionGap", "Prediction", "Profile",
     "ResidualLoss", "ResultWarning", "Rule", "Sample", "ScheduleEffects", "Section", "Split",
     "Standing", "Target", "Units", "Update", "View", "WarningKind", "as_sample", "asked_of",
-    "by_law", "compare", "draw_runs", "ends_in_words", "fit", "gap_table", "gaps", "gauge", "html",
-    "interval_in_words", "is_aligned", "is_gaps", "join_ridges", "law_form", "law_sections",
-    "leave_out", "load", "log_slopes", "loss_in_words", "mean_gaps", "most_epochs", "predict",
-    "profile", "profile_prediction", "repetition_warnings", "rollout", "save", "schedule_effects",
-    "share_in_words", "share_of", "shipped_fit", "split", "text", "too_many_epochs", "trial",
-    "update", "views", "withholds",
+    "by_law", "compare", "draw_runs", "ends_in_words", "excluded_by_reason", "fit", "gap_table",
+    "gaps", "gauge", "html", "interval_in_words", "is_aligned", "is_gaps", "join_ridges",
+    "law_form", "law_sections", "leave_out", "left_out_in_words", "load", "log_slopes",
+    "loss_in_words", "mean_gaps", "most_epochs", "predict", "profile", "profile_prediction",
+    "repetition_warnings", "rollout", "save", "schedule_effects", "share_in_words", "share_of",
+    "shipped_fit", "split", "text", "too_many_epochs", "trial", "update", "views", "withholds",
 ]
 # fmt: on

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -152,12 +153,39 @@ def as_runs(runs: Runs | Any) -> Runs:
 
 
 def excluded_by_reason(runs: Runs) -> dict[str, int]:
-    """How many rows are excluded for each reason, whatever row it names."""
+    """How many rows are excluded for each reason, whatever row it names.
+
+    Parameters
+    ----------
+    runs
+        A table of runs.
+
+    Returns
+    -------
+    dict
+        Counts by reason, in the order of the table; empty where every row is usable.
+    """
     reasons: dict[str, int] = {}
     for reason in runs.excluded["reason"] if len(runs.excluded) else ():
         kind = _PLACE.sub("", str(reason))
         reasons[kind] = reasons.get(kind, 0) + 1
     return reasons
+
+
+def left_out_in_words(reasons: Mapping[str, int]) -> tuple[str, ...]:
+    """Lines of a report: how many rows of a table are left out, one a reason.
+
+    Parameters
+    ----------
+    reasons
+        Counts by reason, as `excluded_by_reason` gives them.
+
+    Returns
+    -------
+    tuple
+        A line each.
+    """
+    return tuple(f"{count} left out: {why}" for why, count in reasons.items())
 
 
 def as_sample(

@@ -22,6 +22,7 @@ from isoloss.scores.contests import (
 from isoloss.scores.distribution import PROBABILITIES, interval_score, log_score
 from isoloss.scores.forecasting import forecast
 from isoloss.scores.frozen_forecast import Forecast, Quantity, forecast_of_quantiles
+from isoloss.scores.ledger_files import check_new
 from isoloss.scores.ledgers import Ledger, ledger
 from isoloss.scores.problems import ScoreError
 from isoloss.scores.saving import load
@@ -45,6 +46,7 @@ __all__ = [
     "ScoredPoint",
     "Told",
     "arena",
+    "check_new",
     "forecast",
     "forecast_of_quantiles",
     "interval_score",

@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from isoloss.files import shown_value
-from isoloss.fits import Comparison, Fit, Prediction, predict
+from isoloss.fits import Comparison, Fit, Prediction, WarningKind, predict
 from isoloss.formats import Precision
 from isoloss.laws import Array, Law
 from isoloss.scores.distribution import PROBABILITIES
 from isoloss.scores.frozen_forecast import Forecast, forecast_of_quantiles
 from isoloss.scores.problems import ScoreError
+
+#: Warnings that name what a law has no constants or no term for.
+LACKING = (WarningKind.NOT_IN_DATA, WarningKind.UNSEEN_PARTS)
 
 
 def forecast(
@@ -48,7 +51,8 @@ def forecast(
     Raises
     ------
     ScoreError
-        It is no fit, a point has no interval, or the note is no text.
+        It is no fit, a point has no interval or stands twice, a gap is that of the reference
+        itself, or the note is no text.
     FitError, DomainError
         As `predict`.
     """
@@ -64,6 +68,8 @@ def forecast(
     found = [predict(fit, params, tokens, precision, gap=gap, level=round(level, 9))
              for level in levels]  # fmt: skip
     _check_told(found[0])
+    if gap:
+        _check_rounded(found[0].precision)
     lows, highs = [each.low for each in found], [each.high for each in found]
     quantiles = np.stack([*lows, *highs[::-1]], axis=1)
     first = found[0]
@@ -89,8 +95,24 @@ def _check_told(found: Prediction) -> None:
     ):
         if absent is not None:
             raise ScoreError(
-                f"{n:.3g} params on {d:.3g} tokens in '{precision}' have no interval ({absent}), "
-                "so that no outcome could score it; leave the point out"
+                f"{n:.3g} params on {d:.3g} tokens in '{precision}' have no interval ({absent}"
+                f"{_why(found, precision)}), so that no outcome could score it; leave the point out"
+            )
+
+
+def _why(found: Prediction, precision: str) -> str:
+    """What a law lacks for a precision, as its warnings name it; "" where they do not."""
+    told = [w.text for w in found.warnings if w.kind in LACKING and f"'{precision}'" in w.text]
+    return "".join(f": {each}" for each in told[:1])
+
+
+def _check_rounded(precisions: Sequence[str]) -> None:
+    """Raise ScoreError for a gap of the reference itself."""
+    for each in precisions:
+        if Precision.parse(each).is_wide:
+            raise ScoreError(
+                f"the gap of '{each}' is zero by definition: it is the reference that gaps are "
+                "measured from; leave it out, or forecast its loss"
             )
 
 

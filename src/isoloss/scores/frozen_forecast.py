@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,13 +13,13 @@ from typing import Literal
 
 import numpy as np
 
-from isoloss.files import check_target, displayed, equal_by_content, fields_of, percent, save
+from isoloss.files import displayed, equal_by_content, fields_of, percent, save
 from isoloss.fits import Section, loss_in_words, text
 from isoloss.formats import Precision
 from isoloss.laws import Array
 from isoloss.runs import compact, metric_of
 from isoloss.scores.distribution import PROBABILITIES
-from isoloss.scores.ledger_files import ENDING, hash_of, head_of
+from isoloss.scores.ledger_files import check_new, hash_of, head_of
 from isoloss.scores.problems import ScoreError
 
 #: What is predicted: losses, or gaps to the same model without rounding.
@@ -123,7 +124,7 @@ class Forecast:
         ScoreError
             A forecast in the folder was changed, or is missing.
         """
-        check_target(path, endings=(ENDING,))
+        check_new(path)
         found = self.sealed(head_of(Path(path).parent))
         save(found, path)
         return found
@@ -194,7 +195,7 @@ def forecast_of_quantiles(
     Raises
     ------
     ScoreError
-        The columns are of different lengths, or quantiles do not rise.
+        The columns are of different lengths, a point stands twice, or quantiles do not rise.
     """
     own = {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
     found = Forecast(
@@ -213,7 +214,20 @@ def forecast_of_quantiles(
         note,
     )
     check_columns(found)
+    _check_once(found)
     return found
+
+
+def _check_once(found: Forecast) -> None:
+    """Raise ScoreError for a point that stands twice: one run would count as several."""
+    points = zip(found.params.tolist(), found.tokens.tolist(), found.precision, strict=True)
+    (point, count), *_ = Counter(points).most_common(1)
+    if count > 1:
+        n, d, precision = point
+        raise ScoreError(
+            f"a forecast has {compact(n)} params on {compact(d)} tokens in '{precision}' {count} "
+            "times; give each point once"
+        )
 
 
 def check_columns(found: Forecast) -> None:

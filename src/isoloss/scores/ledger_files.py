@@ -4,15 +4,42 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from isoloss.files import read_json, reason
+from isoloss.files import FilesError, check_target, read_json, reason, shown_value
 from isoloss.scores.problems import ScoreError
 
 #: How the name of a forecast ends, in any case: all files of a folder that end so are looked at.
 ENDING = ".json"
+
+
+def check_new(path: str | Path) -> Path:
+    """The path as a Path, if a forecast may be frozen there: none is ever replaced.
+
+    Parameters
+    ----------
+    path
+        A file (.json) that does not exist, in the folder that is the ledger.
+
+    Returns
+    -------
+    Path
+        The same.
+
+    Raises
+    ------
+    FilesError
+        The file exists, has another ending, or its folder does not exist.
+    """
+    place = Path(path)
+    if os.path.lexists(place) and not place.is_dir():
+        raise FilesError(
+            f"{shown_value(str(place))} exists and a forecast replaces no file; give another name"
+        )
+    return check_target(place, endings=(ENDING,))
 
 
 def files_of(folder: Path) -> tuple[list[Path], list[Path]]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isoloss.files import displayed, percent, save
-from isoloss.fits import Section, loss_in_words, share_of, text
+from isoloss.fits import Section, left_out_in_words, loss_in_words, share_of, text
 from isoloss.runs import compact, metric_of
 
 
@@ -69,6 +70,8 @@ class ForecastScore:
         Whether the runs are the very table that was fitted.
     mixed
         Why points were left out whose runs are of several kinds, a sentence each.
+    unusable
+        Why points were left out whose runs cannot be used, a sentence each.
     """
 
     name: str
@@ -80,6 +83,7 @@ class ForecastScore:
     unseen: int
     is_own: bool
     mixed: tuple[str, ...] = ()
+    unusable: tuple[str, ...] = ()
 
     @property
     def inside(self) -> float:
@@ -105,11 +109,14 @@ class Score:
         Coverage that the intervals claim.
     tolerance
         How far params and tokens of runs may differ, as a share.
+    left_out
+        How many rows of the table cannot be used, by the reason.
     """
 
     forecasts: tuple[ForecastScore, ...]
     level: float
     tolerance: float
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def points(self) -> list[ScoredPoint]:
@@ -118,23 +125,47 @@ class Score:
 
     @property
     def coverage(self) -> tuple[float, float]:
-        """Share of the points inside their intervals, and its standard error.
+        """Share of the distinct points inside their intervals, and its standard error.
 
-        Binomial over points (Agresti and Coull 1998: all inside is no certainty); with three
-        forecasts or more the larger of that and of the spread of forecasts, since points of one
-        forecast miss together.
+        A point that was forecast several times counts once, by its mean. Binomial over distinct
+        points (Agresti and Coull 1998: all inside is no certainty); with three forecasts or more
+        the larger of that and of the spread of forecasts, since points of one forecast miss
+        together.
         """
         told = self.points
         if not told:
             return math.nan, math.nan
-        p, error = share_of(sum(each.inside for each in told), len(told))
-        some = [one for one in self.forecasts if one.points]
-        if len(some) > 2:
+        units = self._units()
+        weight = 1 / np.bincount(units)[units]
+        inside, count = np.array([each.inside for each in told]), self.distinct
+        p, error = share_of(float(weight @ inside), count)
+        of = np.repeat(np.arange(len(self.forecasts)), [len(f.points) for f in self.forecasts])
+        n = len(set(of.tolist()))
+        if n > 2:
             # The mean over points is a ratio of sums over forecasts.
-            off = np.array([sum(each.inside - p for each in one.points) for one in some])
-            n = len(some)
-            error = max(error, math.sqrt(n / (n - 1) * float(off @ off)) / len(told))
+            off = np.bincount(of, weight * (inside - p))
+            error = max(error, math.sqrt(n / (n - 1) * float(off @ off)) / count)
         return p, error
+
+    @property
+    def distinct(self) -> int:
+        """How many points differ in what was run: one that is forecast twice is one."""
+        return len(set(self._units().tolist()))
+
+    def _units(self) -> NDArray[np.intp]:
+        """The distinct point that each point is, shape (n,): of one quantity and precision, params
+        and tokens that the same runs lie at, and the same seen of them.
+        """
+        firsts: list[tuple[str, ScoredPoint]] = []
+        units = []
+        for quantity, each in ((one.quantity, p) for one in self.forecasts for p in one.points):
+            found = (k for k, (of, first) in enumerate(firsts)
+                     if of == quantity and _is_same(first, each, self.tolerance))  # fmt: skip
+            k = next(found, len(firsts))
+            if k == len(firsts):
+                firsts.append((quantity, each))
+            units.append(k)
+        return np.array(units, dtype=np.intp)
 
     @property
     def interval_score(self) -> float:
@@ -156,7 +187,8 @@ class Score:
 
     def _of_all(self) -> Section:
         told = self.points
-        mixed = [f"left out, {f.name}: {why}" for f in self.forecasts for why in f.mixed]
+        mixed = [f"left out, {f.name}: {why}" for f in self.forecasts
+                 for why in (*f.mixed, *f.unusable)]  # fmt: skip
         count = len(told) + len(mixed)
         lines = [f"{count} of {count + sum(f.unseen for f in self.forecasts)} points were "
                  f"run, params and tokens within {percent(self.tolerance)}"]  # fmt: skip
@@ -168,20 +200,26 @@ class Score:
                 f"interval score {self.interval_score:.4f} (lower is better), log score "
                 f"{self.log_score:.3f} (higher is better)",
             ]
+        if self.distinct < len(told):
+            lines.append(
+                f"{self.distinct} of the {len(told)} scored points are distinct: one that was "
+                "forecast several times counts once in the share and its standard error"
+            )
         lines += [
             f"warning, {one.name}: these runs are the table that it was fitted to"
             for one in self.forecasts
             if one.is_own
         ]
-        lines += mixed
+        lines += [*mixed, *left_out_in_words(self.left_out)]
         return Section("How the forecasts did", tuple(lines))
 
     def _by_forecast(self) -> Section:
-        head = ("forecast", "made", "of", "points", "not run", "inside", "rms error",
+        head = ("forecast", "made", "of", "points", "not run", "left out", "inside", "rms error",
                 "interval score", "log score")  # fmt: skip
         rows = tuple(
             (one.name, one.made, f"{one.quantity} ({metric_of(one.metric).short})",
-             str(len(one.points)), str(one.unseen), _said(one.inside, "{:.0%}".format),
+             str(len(one.points)), str(one.unseen), str(len(one.mixed) + len(one.unusable)),
+             _said(one.inside, "{:.0%}".format),
              _said(one.rms if one.points else math.nan, "{:.4f}".format),
              _said(_mean([p.interval_score for p in one.points]), "{:.4f}".format),
              _said(_mean([p.log_score for p in one.points]), "{:.3f}".format))
@@ -202,6 +240,16 @@ class Score:
 
     def __str__(self) -> str:
         return text(self.sections())
+
+
+def _is_same(one: ScoredPoint, other: ScoredPoint, tolerance: float) -> bool:
+    """Whether two points of one quantity were met by the same runs."""
+    near = 2 * math.log1p(tolerance) + 1e-12
+    return (
+        (one.precision, one.runs, one.seen) == (other.precision, other.runs, other.seen)
+        and abs(math.log(one.params / other.params)) <= near
+        and abs(math.log(one.tokens / other.tokens)) <= near
+    )
 
 
 def _mean(values: Sequence[float]) -> float:

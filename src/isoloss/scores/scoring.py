@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isoloss.files import load, real_number, shown_value
-from isoloss.fits import Sample, as_sample, gap_table
+from isoloss.fits import Sample, as_sample, excluded_by_reason, gap_table, left_out_in_words
 from isoloss.laws import Array, Mask
 from isoloss.runs import Runs, as_runs, compact
 from isoloss.scores.distribution import interval_score, log_score, probability
@@ -32,7 +33,8 @@ def score(
 
     A run belongs to a point whose params and tokens are its own within the tolerance and whose
     precision is the same; each run is scored, and a point is the mean of its runs. A point whose
-    runs differ in more than the seed, as in schedule, is left out, and the report says so.
+    runs differ in more than the seed, as in schedule, is left out, and the report says so, as it
+    does of rows that cannot be used and of points with no other rows.
 
     Parameters
     ----------
@@ -52,8 +54,8 @@ def score(
     Raises
     ------
     ScoreError
-        No point was run, or only in runs of several kinds, the metric is another, the ledger is
-        broken, or an argument is not accepted.
+        No point was run, or only in runs of several kinds or that cannot be used, the metric is
+        another, the ledger is broken, or an argument is not accepted.
     FilesError
         A forecast was changed or cannot be read.
     """
@@ -64,16 +66,18 @@ def score(
     named = _named(forecasts)
     table = as_runs(runs)
     found = tuple(_scored(name, each, table, tolerance) for name, each in named)
+    left_out = excluded_by_reason(table)
     if not any(one.points for one in found):
-        if why := [each for one in found for each in one.mixed]:
+        if why := [each for one in found for each in (*one.mixed, *one.unusable)]:
             raise ScoreError(why[0])
         first, count = named[0][1], sum(len(each) for _, each in named)
+        others = "".join(f"; {line}" for line in left_out_in_words(left_out))
         raise ScoreError(
             f"no run is one of the {count} points that were forecast, as "
             f"{first.params[0]:.4g} params on {first.tokens[0]:.4g} tokens in "
-            f"'{first.precision[0]}', within {tolerance:g}"
+            f"'{first.precision[0]}', within {tolerance:g}{others}"
         )
-    return Score(found, named[0][1].level, float(tolerance))
+    return Score(found, named[0][1].level, float(tolerance), left_out)
 
 
 def _named(forecasts: Any) -> list[tuple[str, Forecast]]:
@@ -112,10 +116,13 @@ def _scored(name: str, found: Forecast, runs: Runs, tolerance: float) -> Forecas
         )
     points = [_point(found, k, seen, tolerance) for k in range(len(found))]
     told = tuple(each for each in points if isinstance(each, ScoredPoint))
+    absent = [k for k, each in enumerate(points) if each is None]
+    unusable = tuple(filter(None, (_unusable(found, k, seen, runs, tolerance) for k in absent)))
     own = bool(found.data) and found.data == runs.hash
     return ForecastScore(
         name, found.quantity, found.metric, found.made, found.hash, told,
-        points.count(None), own, tuple(each for each in points if isinstance(each, str)),
+        len(absent) - len(unusable), own,
+        tuple(each for each in points if isinstance(each, str)), unusable,
     )  # fmt: skip
 
 
@@ -143,12 +150,44 @@ class _Seen:
 
     def at(self, found: Forecast, k: int, tolerance: float) -> Mask:
         """Which of them belong to a point of a forecast."""
-        near = np.log1p(tolerance) + 1e-12
+        return _near(self.params, self.tokens, self.precision, found, k, tolerance)
+
+
+def _near(
+    params: Array, tokens: Array, precision: NDArray[Any], found: Forecast, k: int, tolerance: float
+) -> Mask:
+    """Which rows have the params, tokens and precision of a point; unknown ones have not."""
+    near = np.log1p(tolerance) + 1e-12
+    with np.errstate(all="ignore"):
         return np.asarray(
-            (np.abs(np.log(self.params / found.params[k])) <= near)
-            & (np.abs(np.log(self.tokens / found.tokens[k])) <= near)
-            & (self.precision == found.precision[k])
+            (np.abs(np.log(params / found.params[k])) <= near)
+            & (np.abs(np.log(tokens / found.tokens[k])) <= near)
+            & (precision == found.precision[k])
         )
+
+
+def _unusable(found: Forecast, k: int, seen: _Seen, runs: Runs, tolerance: float) -> str | None:
+    """Why a point that was run cannot be scored; None where it was not run."""
+    point = _called(found, k)
+    rows = runs.excluded
+    mine = rows.take(_near(rows["params"], rows["tokens"], rows["precision"], found, k, tolerance))
+    if len(mine):
+        (why, count), *others = excluded_by_reason(mine).items()
+        more = f" and {len(mine) - count} more" if others else ""
+        return f"{point} were run and cannot be used: {why}{more}"
+    if _Seen.losses(seen.sample).at(found, k, tolerance).any():
+        return (
+            f"{point} were run and have no gap: no usable run at the reference shares all but "
+            "their precision"
+        )
+    return None
+
+
+def _called(found: Forecast, k: int) -> str:
+    return (
+        f"{compact(found.params[k])} params on {compact(found.tokens[k])} tokens in "
+        f"'{found.precision[k]}'"
+    )
 
 
 def _point(found: Forecast, k: int, seen: _Seen, tolerance: float) -> ScoredPoint | str | None:
@@ -162,8 +201,7 @@ def _point(found: Forecast, k: int, seen: _Seen, tolerance: float) -> ScoredPoin
     if len(values) > 1 and (kinds := seen.sample.differing(rows)):
         column, told = next(iter(kinds.items()))
         return (
-            f"{compact(found.params[k])} params on {compact(found.tokens[k])} tokens in "
-            f"'{found.precision[k]}' have runs that differ in {column} ({', '.join(told)}), which "
+            f"{_called(found, k)} have runs that differ in {column} ({', '.join(told)}), which "
             f"are no seeds of one point; keep one with where({column}=...)"
         )
     low, high, row = float(found.low[k]), float(found.high[k]), found.quantiles[k]

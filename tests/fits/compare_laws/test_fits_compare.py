@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy.optimize import minimize_scalar
 
@@ -261,3 +262,11 @@ def test_a_law_undefined_at_one_point_stops_no_other(quantised):
     found = replace(both, entries=tuple(entries)).predict(1e8, 2e9, ["w8", "w1"], of="mean")
     assert np.isfinite(found.loss).all()
     assert found.standing == ("seen", "at least")
+
+
+def test_rows_that_cannot_be_used_are_said(table):
+    frame = draw_runs(preset("hoffmann2022"), table, noise=0.003, seed=1).frame()
+    bad = frame.head(1).with_columns(loss=-1.0)
+    found = compare(["chinchilla", "chinchilla_tied"], pl.concat([frame, bad]), draws=5, starts=2)
+    (said,) = [line for line in found.sections()[0].lines if "left out" in line]
+    assert said.startswith("1 left out: column 'loss' has -1; accepted is a finite number above 0")

@@ -74,6 +74,44 @@ def test_noise_of_a_gap_widens_the_interval_as_it_should() -> None:
     assert one.margin_interval[1] - one.margin_interval[0] < half
 
 
+def with_rows(*more: dict[str, object], seeds: int = 1) -> Runs:
+    """The table and further rows at 80B tokens, like others but for what is given."""
+    frame = table(seeds=seeds).frame()
+    (one,) = frame.filter(
+        (pl.col("tokens") == LENGTHS[-1]) & (pl.col("seed") == 0) & (pl.col("precision") != "bf16")
+    ).to_dicts()
+    return Runs.from_frame(pl.concat([frame, pl.DataFrame([one | row for row in more],
+                                                          schema=frame.schema)]))  # fmt: skip
+
+
+def test_rows_that_are_left_out_and_repeats_are_said() -> None:
+    plain = pays(table(), {"fast": 1.8})
+    assert plain.terms.remarks == ()
+    assert plain.terms.assumed == ("fast",)
+    assert "assumed, since no recipe has repeats that differ" in str(plain)
+    bad = pays(with_rows({"loss": -2.0}, {"loss": -2.0}), {"fast": 1.8})
+    (said,) = bad.terms.remarks
+    assert said.startswith("2 left out: column 'loss' ")
+    assert said in str(bad)
+    base = {"precision": "bf16", "group": "base"}
+    losses = loss(LENGTHS[-1]), loss(LENGTHS[-1]) + 0.04
+    twice = pays(with_rows(base | {"loss": losses[1]}), {"fast": 1.8})
+    assert twice.terms.is_assumed
+    assert twice.terms.reference_noise == pytest.approx(np.std(losses, ddof=1))
+    assert any(
+        each.startswith("2 rows are equal to another in all") for each in twice.terms.remarks
+    )
+    assert "noise of a loss of bf16: 0.02828 nats, by its repeats" in str(twice)
+    own = pays(with_rows({"loss": losses[0] + 0.06}), {"fast": 1.8})
+    assert not own.terms.is_assumed
+    assert "noise of gaps: by the spread over seeds\n" in str(own)
+    same = pays(with_rows({}), {"fast": 1.8})  # a row that stands twice tells no noise
+    assert same.terms.is_assumed
+    assert not any(
+        "rows are equal" in each for each in pays(table(seeds=2), {"fast": 1.8}).terms.remarks
+    )
+
+
 def test_beyond_the_cells_the_law_that_made_them_goes_on() -> None:
     found = pays(table(), {"fast": 1.8}, at="640B", laws="epoch2024", noise=1e-4)
     assert found.terms.laws["epoch2024"] == pytest.approx(1.0, abs=2e-3)
@@ -140,13 +178,24 @@ def test_ratios_are_to_that_of_the_reference() -> None:
     assert (hours.ratio, hours.spent) == (1.5, pytest.approx(80e9 / 150 / 3600))
 
 
-def test_a_loss_that_the_reference_never_has_costs_it_without_end() -> None:
+def test_a_loss_that_the_reference_never_has_is_not_reached() -> None:
     rates = {"base": {"tokens_per_second": 100.0}, "fast": {"tokens_per_second": 150.0}}
     found = pays(table(gap=-3.0), rates)
     one = found["fast"]
-    assert (one.break_even, one.saved, one.spent_by_reference) == (0.0, 1.0, math.inf)
+    assert all(map(math.isnan, (one.break_even, one.saved, one.spent_by_reference)))
+    assert one.break_even_interval == (-math.inf, -math.inf)
+    assert one.saved_interval == (math.inf, math.inf)
     assert one.spent == pytest.approx(160e9 / 150 / 3600)
-    assert "pays" in str(found)
+    said = str(found)
+    assert "pays" in said
+    assert "not reached: as far as its curve goes, 60 times beyond" in said
+    (row,) = [line for line in said.splitlines() if line.count("not reached") > 1]
+    assert row.count("not reached") == 3
+    assert "100%" not in row
+    assert "not reached" not in str(pays(table(), rates))
+    early = pays(table(gap=7.0), rates)["fast"]  # a loss from before the curve begins
+    assert (early.break_even, early.saved) == (math.inf, -math.inf)
+    assert math.isnan(early.spent_by_reference)  # it is not 0 hours
     assert math.isnan(pays(table(gap=-3.0), {"fast": 1.5})["fast"].spent_by_reference)
 
 
@@ -184,6 +233,9 @@ def test_rates_of_a_file_and_beside_the_runs(tmp_path: Path) -> None:
         ({"slow": 1.2}, {}, "rates have 'slow', which is no recipe; "),
         ({"fast": -1}, {}, "ratio of 'fast' is -1; accepted is a number above 0"),
         ({"fast": {"tokens_per_second": 3}}, {}, "the reference has none; give a row 'reference'"),
+        ({"fast": {"ratio": 2, "error": 2}}, {}, "error of 'fast' is 2; accepted is a share "),
+        ({"fast": {"ratio": 2, "error": "2%"}}, {}, "below 1, as 0.02 for 2%"),
+        ({"fast": 1.5}, {"speed_error": 1.0}, "speed_error is 1.0; accepted is a share from 0"),
         ({"base": 1.0}, {}, "no recipe has a rate, only the reference; recipes are fast"),
         ({"fast": {"speed": 3}}, {}, "rates of 'fast' have 'speed'; columns are recipe and ratio"),
         ({"fast": {"price": 3}}, {}, "rates of 'fast' have no speed"),

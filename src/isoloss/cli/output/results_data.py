@@ -76,6 +76,7 @@ def of_comparison(comparison: Comparison) -> dict[str, Any]:
         "level": comparison.level,
         "seed": comparison.seed,
         "units": units_of(comparison.entries[0].fit.law.metric),
+        "excluded": dict(comparison.entries[0].fit.facts.excluded),
         "laws": [_entry(each) for each in comparison.entries],
         "refused": dict(comparison.refused),
         "exponent_of_params": {

@@ -64,12 +64,14 @@ def arena(
     check_target(saving.output, RESULTS, saving.force, tables or ())
     check_target(saving.drawing, FIGURES, saving.force)
     asked: Any = listed(target, "--target")
+    read, left_out = _tables(tables or [])
     found = il.scores.arena(
-        _tables(tables or []),
+        read,
         listed(law, "--law") or None,
         listed(protocol, "--protocol") or None,
         targets=asked or ("loss", "gap"),
         callback=lambda each: say(f"{each.target}, {each.table}, {each.protocol}: {each.name}"),
+        left_out=left_out,
     )
     keep_result(found, saving.output, saving.force)
     if saving.drawing is not None:
@@ -81,8 +83,9 @@ def arena(
         show(found.sections())
 
 
-def _tables(names: list[str]) -> dict[str, il.Runs]:
-    """The tables that are meant, each with the rows that laws are tried on."""
+def _tables(names: list[str]) -> tuple[dict[str, il.Runs], dict[str, str]]:
+    """The tables that are meant, each with the rows that laws are tried on, and what is not."""
+    il.runs.check_once(names)
     found: dict[str, il.Runs] = {}
     left_out: dict[str, str] = {}
     if not names:
@@ -95,7 +98,7 @@ def _tables(names: list[str]) -> dict[str, il.Runs]:
         left_out |= without
     for name, why in left_out.items():
         say(f"left out {name}: {why}")
-    return found
+    return found, left_out
 
 
 #: Shown below the help and on the page of commands, and run by the tests.

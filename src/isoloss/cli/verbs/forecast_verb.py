@@ -10,9 +10,7 @@ import typer
 
 import isoloss as il
 from isoloss.cli.arguments import (
-    RESULTS,
     AsJson,
-    check_target,
     kept,
     listed,
     saved_or_law,
@@ -68,7 +66,7 @@ def forecast(
     The file holds predictions with quantiles, the law, hashes of the fitted table and of the
     forecast before it in the same folder. Publish the hash that is printed: a change then shows.
     """
-    check_target(output, RESULTS, False)
+    il.scores.check_new(output)
     rows = list(
         product(
             map(il.runs.number, listed(params, "--params")),

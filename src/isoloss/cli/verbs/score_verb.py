@@ -62,7 +62,7 @@ def score(
         say(f"drew {saving.drawing}")
     if saving.as_json:
         share, error = found.coverage
-        told = {"coverage": share, "coverage_error": error}
+        told = {"coverage": share, "coverage_error": error, "distinct": found.distinct}
         means = {"interval_score": found.interval_score, "log_score": found.log_score}
         show_json("score", {**told, **means, **asdict(found)})
     else:

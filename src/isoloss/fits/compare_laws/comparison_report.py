@@ -10,6 +10,7 @@ from isoloss.files import percent
 from isoloss.fits.compare_laws.ranking import Entry
 from isoloss.fits.doubt import ends_in_words, interval_in_words
 from isoloss.fits.identify import SHARE
+from isoloss.fits.sample import left_out_in_words
 from isoloss.fits.sections import NOT_HELD, Section, number, signed
 
 HEAD = (
@@ -37,7 +38,8 @@ def ranking_section(entries: Sequence[Entry], rules: Sequence[str]) -> Section:
         "exponent of params; +- is the standard error of a weight"
     )
     title = f"{len(entries)} laws on {best.facts.runs} runs, ranked by held-out error"
-    return Section(title, (line, *_one_form(entries)), HEAD, tuple(_row(e, least) for e in entries))
+    lines = (line, *left_out_in_words(best.facts.excluded), *_one_form(entries))
+    return Section(title, lines, HEAD, tuple(_row(e, least) for e in entries))
 
 
 def average_section(

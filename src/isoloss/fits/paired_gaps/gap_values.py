@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from isoloss.files import displayed
 from isoloss.fits.paired_gaps.gap_growth import Growth
 from isoloss.fits.paired_gaps.paired import Slope
+from isoloss.fits.sample import left_out_in_words
 from isoloss.fits.sections import Section, number, signed, text
 from isoloss.runs import compact, metric_of
 
@@ -138,6 +139,11 @@ class GapTable:
         """The report: costs in training and after it, how they grow, and cell by cell."""
         return [*self._stages(), *self._differences(), self._by_cell()]
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is to be known of the rows: which were left out, which stand for several."""
+        return (*left_out_in_words(self.left_out), *self._pooled())
+
     def _pooled(self) -> Iterator[str]:
         if self.pooled:
             lacks = f" (it has no {', '.join(self.absent)})" if self.absent else ""
@@ -157,8 +163,6 @@ class GapTable:
             )
         else:
             seeds = "one seed: neither the noise between seeds nor any error over them is known"
-        missing = tuple(f"{count} left out: {why}" for why, count in self.left_out.items())
-        missing += tuple(self._pooled())
         for after, title in (
             (False, "What a precision costs in training"),
             (True, "What it costs after training"),
@@ -166,7 +170,7 @@ class GapTable:
             rows = [p for p in self.precisions if p.after == after]
             if rows:
                 lines = (
-                    *missing,
+                    *self.remarks,
                     seeds,
                     "mean of the cells with its standard error over paired seeds; resolved: the "
                     f"smallest gap that one cell would tell from none ({TEST:.0%}, two-sided)",

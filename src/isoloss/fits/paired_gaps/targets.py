@@ -103,7 +103,7 @@ def gapless(law: Law, table: Runs) -> str | None:
     if not blind:
         return None
     more = f" and {len(blind) - 3} more" if len(blind) > 3 else ""
-    return f"it has no gap for {', '.join(map(repr, blind[:3]))}{more}, which another law has"
+    return f"it has no gap for {', '.join(map(repr, blind[:3]))}{more}, which the table has"
 
 
 def _has_gap(law: Law, x: Inputs) -> Mask:

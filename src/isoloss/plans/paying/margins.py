@@ -115,15 +115,16 @@ def payoff_of(
     shares, leans_on, rest = one.leaning(margin, asked.level)
     needs = _deciding(leans_on, rest, recipe, drawn, asked, ratio) if verdict == "undecided" else ""
     even, even_middle = _even(drawn, asked, gap, middle)
+    saved = np.where(even > 0, 1.0 - even / np.exp(log_ratio), math.inf)
     spent = speed.spent(currency, asked.tokens)
     return Payoff(
         recipe.name, recipe.precision, currency, ratio, asked.tokens,
         middle, _ends(gap, asked.level), known,
         centre + middle, _ends(one.gain(drawn.whole, 0.0, log_ratio), asked.level),
         centre, ends, float(np.mean(margin > 0)),
-        even_middle, _ends(even, asked.level),
-        1.0 - even_middle / ratio, _ends(1.0 - even / np.exp(log_ratio), asked.level),
-        spent, spent * ratio * (1 / even_middle if even_middle else math.inf),
+        even_middle, _ends(np.where(even > 0, even, -math.inf), asked.level),
+        1.0 - even_middle / ratio, _ends(saved, asked.level),
+        spent, spent * ratio / even_middle if math.isfinite(even_middle) else math.nan,
         verdict, told, shares, leans_on, needs,
     )  # fmt: skip
 
@@ -216,12 +217,17 @@ def _gaps(
 
 def _even(drawn: Drawn, asked: Asked, gap: Array, middle: float) -> tuple[Array, float]:
     """The ratio of no gain, in draws and in the middle: tokens over those on which the reference
-    has the recipe's loss.
+    has the recipe's loss. Draws are zero and the middle NaN where the curve does not have it.
     """
     at = math.log(asked.tokens)
     even = np.exp(at - drawn.whole.reaching(drawn.whole.at(at) + gap))
     one = at - drawn.middle.reaching(drawn.middle.at(at) + middle)
-    return even, float(np.exp(np.mean(one)))
+    return even, float(np.exp(np.mean(one))) if np.isfinite(one).all() else _unreached(one)
+
+
+def _unreached(log_ratios: Array) -> float:
+    """The ratio of no gain where a curve has the loss nowhere, NaN, or before it begins."""
+    return math.nan if (log_ratios == -math.inf).any() else math.inf
 
 
 def _ends(values: Array, level: float) -> Ends:

@@ -19,7 +19,7 @@ from isoloss.plans.paying.margins import Asked, Drawn, indifference, payoff_of
 from isoloss.plans.paying.payoff import Terms
 from isoloss.plans.paying.payoffs import Payoffs
 from isoloss.plans.paying.recipes import Recipes, recipes_of
-from isoloss.plans.paying.speeds import Rates, Speeds, speeds_of
+from isoloss.plans.paying.speeds import SHARE, Rates, Speeds, speeds_of
 from isoloss.plans.problems import PlanError
 from isoloss.runs import Runs, as_runs, compact, number
 
@@ -73,7 +73,7 @@ def pays(
     laws
         Base laws: names, laws or fits.
     noise
-        Standard deviation of the gap of two single runs in nats, used where no cell was repeated.
+        Standard deviation of the gap of two single runs in nats, used where no repeats differ.
     speed_error
         Relative standard error of a speed-up that has none of its own.
     of
@@ -137,12 +137,15 @@ def _payoffs(
         asked.level,
         of,
         noise,
-        found.is_assumed,
+        len(found.assumed) == len(found.recipes),
         speed_error,
         {str(form): weight for form, weight in growth.weights.items()},
         found.schedule,
         tuple(each.name for each in found.recipes if each.name not in speeds.by_recipe),
         found.metric,
+        found.assumed,
+        found.reference_noise,
+        found.remarks,
     )
     return Payoffs(tuple(rows), terms, indifference(drawn, asked, ratios))
 
@@ -171,6 +174,8 @@ def _check(noise: float, speed_error: float, price: float | None, of: Of) -> Non
     ):
         if not least <= real_number(value) < math.inf or (name == "noise" and not value):
             raise PlanError(f"{name} is {shown_value(value)}; accepted is a number above 0")
+    if speed_error >= 1:
+        raise PlanError(f"speed_error is {shown_value(speed_error)}; accepted is {SHARE}")
     if of not in get_args(Of):
         raise PlanError(f"of is {shown_value(of)}; it is 'mean' or 'run'")
 

@@ -64,13 +64,15 @@ class Payoff:
     probability
         Share of the draws in which it gains.
     break_even, break_even_interval
-        The ratio at which it would neither gain nor lose.
+        The ratio at which it would neither gain nor lose; NaN where the reference does not have
+        the loss of the recipe as far as its curve goes, infinite where it has it before that.
     saved, saved_interval
         Share of the currency that it saves on the way to its loss, beside a reference of the same
-        loss; minus infinite where the reference has that loss before the curve begins.
+        loss; minus infinite where the reference has that loss before the curve begins, NaN where
+        it does not have it. Ends of intervals are infinite to a side that is open.
     spent, spent_by_reference
-        Device hours, money or joules of the recipe and of a reference of the same loss, infinite
-        where that never has it; NaN where no absolute rate is known.
+        Device hours, money or joules of the recipe and of a reference of the same loss; NaN where
+        no absolute rate is known or the curve of the reference does not hold that loss.
     verdict
         "pays" where the whole interval of the margin is above zero and every law says so.
     by_law
@@ -143,7 +145,7 @@ class Terms:
     level, of
         Coverage of intervals, and of what: the "mean" over seeds or one "run".
     noise, is_assumed
-        Noise of a gap of single runs, and whether it is assumed.
+        Noise of a gap of single runs, and whether it is assumed for every recipe.
     speed_error
         Relative standard error of speed-ups that have none of their own.
     weights
@@ -154,6 +156,12 @@ class Terms:
         Recipes without a rate.
     metric
         What the losses are.
+    assumed
+        Recipes whose noise is assumed.
+    reference_noise
+        Standard deviation of a loss of the reference by its repeats; None where it is assumed.
+    remarks
+        What is to be known of the rows: which were left out, which count as repeats.
     """
 
     reference: str
@@ -170,6 +178,9 @@ class Terms:
     schedule: str
     left_out: tuple[str, ...]
     metric: str
+    assumed: tuple[str, ...] = ()
+    reference_noise: float | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def is_beyond(self) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from isoloss.files import percent
 from isoloss.fits import NOT_HELD, Section, interval_in_words
+from isoloss.plans.paying.curve import BEYOND
 from isoloss.plans.paying.payoff import Payoff, Terms
 from isoloss.runs import compact, metric_of
 
@@ -18,6 +19,8 @@ WORDS = {
     "law": "the base law",
     "speed": "its speed",
 }
+#: In place of what it would take where the reference does not have the loss of a recipe.
+NOT_REACHED = "not reached"
 UNITS = {"hours": "device hours", "money": "money", "energy": "joules"}
 
 
@@ -69,17 +72,22 @@ def _verdicts(found: Terms, currency: str, rows: Sequence[Payoff]) -> Section:
 
 
 def _equal_loss(found: Terms, currency: str, rows: Sequence[Payoff]) -> Section:
-    lines = (
+    lines: tuple[str, ...] = (
         f"saved: share of the {currency} that {found.reference} needs for the loss of the recipe; "
         "below zero the recipe needs more",
     )
+    if any(math.isnan(each.break_even) for each in rows):
+        lines += (
+            f"{NOT_REACHED}: as far as its curve goes, {BEYOND:g} times beyond cells and target, "
+            f"{found.reference} has not that loss",
+        )
     spent = any(each.spent == each.spent for each in rows)
     head = ("recipe", "break-even speed-up", "interval", "saved", "interval")
     more = (UNITS[currency], f"of {found.reference}") if spent else ()
     cells = [
         (each.recipe, _ratio(each.break_even), _ends(each.break_even_interval, _ratio),
          _share(each.saved), _ends(each.saved_interval, _share),
-         *((compact(each.spent), compact(each.spent_by_reference)) if spent else ()))
+         *((compact(each.spent), _spent(each)) if spent else ()))
         for each in rows
     ]  # fmt: skip
     return Section(f"At equal loss, in {currency}", lines, (*head, *more), tuple(cells))
@@ -109,12 +117,16 @@ def _deciding(currency: str, rows: Sequence[Payoff]) -> Section:
 
 def _assumed(payoffs: Sequence[Payoff], found: Terms) -> Section:
     noise = (
-        f"noise of a gap of single runs: {found.noise:.4g} nats, assumed, since no cell was "
-        "repeated (noise=)"
+        f"noise of a gap of single runs: {found.noise:.4g} nats, assumed, since no recipe "
+        "has repeats that differ (noise=)"
         if found.is_assumed
-        else "noise of gaps: by the spread over seeds"
+        else "noise of gaps: by the spread over seeds" + _also_assumed(found)
     )
-    lines = [noise, f"relative error of a speed-up: {found.speed_error:.2g} where none is given "
+    lines = [*found.remarks, noise]
+    if found.reference_noise is not None:
+        own = metric_of(found.metric).amount(f"{found.reference_noise:.4g}")
+        lines.append(f"noise of a loss of {found.reference}: {own}, by its repeats")
+    lines += [f"relative error of a speed-up: {found.speed_error:.2g} where none is given "
              "(speed_error=)"]  # fmt: skip
     if any(each.known == "extrapolated" for each in payoffs):
         weights = ", ".join(f"{form} {weight:.2f}" for form, weight in found.weights.items())
@@ -134,6 +146,20 @@ def _assumed(payoffs: Sequence[Payoff], found: Terms) -> Section:
     return Section("What is assumed", tuple(lines))
 
 
+def _also_assumed(found: Terms) -> str:
+    if not found.assumed:
+        return ""
+    return (
+        f"; of {', '.join(found.assumed)}, without repeats that differ, {found.noise:.4g} nats, "
+        "assumed (noise=)"
+    )
+
+
+def _spent(each: Payoff) -> str:
+    known = math.isfinite(each.break_even)
+    return compact(each.spent_by_reference) if known else _ratio(each.break_even)
+
+
 def _ends(ends: tuple[float, float], write: Callable[[float], str]) -> str:
     return interval_in_words(ends, write, NOT_HELD)
 
@@ -143,8 +169,12 @@ def _nats(value: float) -> str:
 
 
 def _ratio(value: float) -> str:
-    return f"{value:.3g}" if value == value and abs(value) < 1e4 else NOT_HELD
+    if math.isnan(value):
+        return NOT_REACHED
+    return f"{value:.3g}" if abs(value) < 1e4 else NOT_HELD
 
 
 def _share(value: float) -> str:
+    if math.isnan(value):
+        return NOT_REACHED
     return f"{100 * value:+z.0f}%" if value > -1e3 else NOT_HELD

@@ -5,6 +5,7 @@ tokens.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -72,19 +73,25 @@ class Recipes:
     ----------
     reference, recipes
         What is compared.
-    is_assumed
-        Whether the noise of gaps is the assumed one, since no cell was repeated.
+    assumed
+        Names of the recipes whose noise is the assumed one: no cell has repeats that differ.
+    reference_noise
+        Standard deviation of a loss of the reference by its repeats; None where it is assumed.
     schedule
         The learning-rate schedule of all runs; "" where the table has none.
     metric
         What the losses are.
+    remarks
+        What is to be known of the rows: which were left out, which count as repeats.
     """
 
     reference: Reference
     recipes: tuple[Recipe, ...]
-    is_assumed: bool
+    assumed: tuple[str, ...]
+    reference_noise: float | None
     schedule: str
     metric: str
+    remarks: tuple[str, ...]
 
 
 def recipes_of(runs: Runs, params: float | None, noise: float) -> Recipes:
@@ -128,8 +135,23 @@ def recipes_of(runs: Runs, params: float | None, noise: float) -> Recipes:
                 f"'{each.name}' has gaps at tokens where the reference has no loss, so that they "
                 "cannot be put beside its curve; give its runs too"
             )
-    assumed = all(math.isnan(c.error) for each in cells.values() for c in each)
-    return Recipes(reference, found, assumed, table.schedules[0], table.metric)
+    assumed = tuple(names[p] for p, each in cells.items() if not len(_noises(each)))
+    own = table.noise if table.noise > 0 else None
+    remarks = (*table.remarks, *_unseeded(sample, size))
+    return Recipes(reference, found, assumed, own, table.schedules[0], table.metric, remarks)
+
+
+def _unseeded(sample: Sample, size: float) -> tuple[str, ...]:
+    """Why rows of a size that no seed tells apart count as repeats, where there are any."""
+    seed = sample.runs["seed"] if "seed" in sample.runs.columns else np.full(len(sample), None)
+    mine = np.flatnonzero(sample.x.params == size)
+    same = Counter((int(sample.cells[k]), str(seed[k])) for k in mine)
+    if not (twice := sum(count for count in same.values() if count > 1)):
+        return ()
+    return (
+        f"{twice} rows are equal to another in all but loss, seed included or unknown: they count "
+        "as repeats",
+    )
 
 
 def _size(sizes: set[float], params: float | None) -> float:
@@ -187,8 +209,13 @@ def _recipe(name: str, cells: Sequence[CellGap], noise: float) -> Recipe:
             "more than the seed; keep one kind with where(...)"
         )
     pairs = np.array([cell.pairs for cell in cells], dtype=float)
-    one = np.array([cell.error for cell in cells]) * np.sqrt(pairs)
-    known = one[np.isfinite(one) & (one > 0)]
+    known = _noises(cells)
     pair = math.sqrt(float(np.mean(known**2))) if len(known) else noise
     gap = np.array([cell.mean for cell in cells])
     return Recipe(name, cells[0].precision, tokens, gap, pair / np.sqrt(pairs))
+
+
+def _noises(cells: Sequence[CellGap]) -> Array:
+    """Standard deviations of a pair in the cells whose repeats differ."""
+    one = np.array([cell.error * math.sqrt(cell.pairs) for cell in cells])
+    return np.asarray(one[np.isfinite(one) & (one > 0)])

@@ -25,6 +25,8 @@ Rates = Mapping[str, float | Mapping[str, float]]
 FIELDS = ("ratio", "tokens_per_second", "error", "joules_per_token", "price")
 #: Columns of a table of runs that hold rates, the absolute one first.
 BESIDE = {"tokens_per_second_per_gpu": "tokens_per_second", "speed_over_bf16": "ratio"}
+#: What a relative error is.
+SHARE = "a share from 0 to below 1, as 0.02 for 2%"
 #: How far two speeds of one recipe may be apart, as a share.
 AGREE = 0.01
 ACCEPTED = f"columns are recipe and {', '.join(FIELDS)}, with a ratio or tokens_per_second"
@@ -176,11 +178,10 @@ def _number(name: str, field: str, value: Any) -> float:
         number = float(value) if isinstance(value, str) else real_number(value)
     except ValueError:
         number = math.nan
-    least = 0.0 if field == "error" else math.ulp(0.0)
-    if not least <= number < math.inf:
-        raise PlanError(
-            f"{field} of '{name}' is {shown_value(value)}; accepted is a number above 0"
-        )
+    is_share = field == "error"
+    if not (0.0 <= number < 1.0 if is_share else 0.0 < number < math.inf):
+        accepted = SHARE if is_share else "a number above 0"
+        raise PlanError(f"{field} of '{name}' is {shown_value(value)}; accepted is {accepted}")
     return number
 
 

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from isoloss.files import FileOrigin
-from isoloss.fits import Comparison, Fit, Section, law_sections
+from isoloss.fits import (
+    Comparison,
+    Fit,
+    Section,
+    excluded_by_reason,
+    law_sections,
+    left_out_in_words,
+)
 from isoloss.laws import Law
 from isoloss.linear import Study
 from isoloss.plans import Plan
@@ -122,7 +129,7 @@ def _of_runs(runs: Runs) -> tuple[Section, ...]:
     rows = [(name, str(value)) for name, value in runs.provenance.items()]
     count = f"{len(runs)} runs, {len(runs.usable)} of them usable"
     units = dict.fromkeys(metric_of(str(name)).per_run for name in runs.usable["metric"])
-    table = Section("Runs", (count, *units))
+    table = Section("Runs", (count, *left_out_in_words(excluded_by_reason(runs)), *units))
     return (table, Section("Provenance", (), ("", ""), tuple(rows))) if rows else (table,)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -27,12 +28,14 @@ from isoloss.scores.contests.entrants import (
 )
 from isoloss.scores.contests.protocols import PROTOCOLS, splits
 from isoloss.scores.contests.standing import PLURAL, Arena, Entrant
-from isoloss.scores.contests.tables import FEWEST, WEIGHTS, weights_alone
+from isoloss.scores.contests.tables import FEWEST, WEIGHTS, unusable, weights_alone
 from isoloss.scores.problems import ScoreError
 
 AVERAGE = "average of laws"
 #: Laws that are fitted at once; arrays are worked on outside of the interpreter's lock.
 AT_ONCE = 2
+#: Logarithms of losses that are no farther apart are equal but for rounding.
+SAME_LOG = 1e-12
 TARGETS: tuple[Target, ...] = get_args(Target)
 #: Called with each entrant just finished.
 Callback = Callable[[Entrant], None]
@@ -45,6 +48,7 @@ def arena(
     *,
     targets: Sequence[Target] = TARGETS,
     callback: Callback | None = None,
+    left_out: Mapping[str, str] | None = None,
 ) -> Arena:
     """How laws, their average and baselines predict held-out runs, by frozen protocols.
 
@@ -62,6 +66,8 @@ def arena(
         "loss", "gap" (the mean gaps of cells, each beside the run at the reference), or both.
     callback
         Called with each entrant, contest by contest as they are done.
+    left_out
+        What was left out before, and why, as `on_trial` says; the report repeats it.
 
     Returns
     -------
@@ -73,29 +79,30 @@ def arena(
     Raises
     ------
     ScoreError
-        A protocol or target is unknown, or no table has runs that a protocol holds out.
+        A protocol or target is unknown or given twice, or no table has runs that a protocol holds
+        out.
     """
     forms = _laws(laws)
     names = list(PROTOCOLS) if protocols is None else list(protocols)
-    for name in names:
-        if name not in PROTOCOLS:
-            raise ScoreError(f"{PROTOCOLS.unknown(name)}")
+    _check_protocols(names)
     _check_targets(targets)
     read = {name: as_runs(runs) for name, runs in tables.items()}
-    found, left_out = [], dict[str, None]()  # ordered, each sentence once
+    before = dict(left_out or {}) | {k: v for name, runs in read.items()
+                                 for k, v in unusable(name, runs).items()}  # fmt: skip
+    found, without = [], {f"{what}: {why}": None for what, why in before.items()}  # each once
     for each in _everything(read, forms, names, targets):
         if isinstance(each, str):
-            left_out[each] = None
+            without[each] = None
             continue
         found.append(each)
         if callback is not None:
             callback(each)
     if not found:
-        why = "".join(f"; {each}" for each in left_out)
+        why = "".join(f"; {each}" for each in without)
         raise ScoreError(f"no table of {', '.join(tables) or 'none'} has runs to hold out{why}")
     made = datetime.now(UTC).isoformat(timespec="seconds")
     hashes = tuple((name, runs.hash) for name, runs in read.items())
-    return Arena(tuple(found), made, version("isoloss"), hashes, tuple(left_out))
+    return Arena(tuple(found), made, version("isoloss"), hashes, tuple(without))
 
 
 def _everything(
@@ -118,10 +125,23 @@ def _everything(
             yield from _contests((table, target), sample, forms, rules)
 
 
+def _check_protocols(names: Sequence[str]) -> None:
+    for name in names:
+        if name not in PROTOCOLS:
+            raise ScoreError(f"{PROTOCOLS.unknown(name)}")
+    _check_once("protocols", names)
+
+
 def _check_targets(targets: Any) -> None:
     if isinstance(targets, str) or not targets or not set(targets) <= set(TARGETS):
         said = shown_value(targets)
         raise ScoreError(f"targets is {said}; give a list of {' and '.join(map(repr, TARGETS))}")
+    _check_once("targets", targets)
+
+
+def _check_once(what: str, names: Sequence[str]) -> None:
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise ScoreError(f"{what} holds {twice[0]!r} twice; give each value once")
 
 
 def _samples(tables: Mapping[str, Runs], target: Target) -> Iterator[tuple[str, Sample | str]]:
@@ -130,7 +150,7 @@ def _samples(tables: Mapping[str, Runs], target: Target) -> Iterator[tuple[str, 
     """
     for name, runs in tables.items():
         if target == "loss":
-            yield name, "it is a table of gaps" if is_gaps(runs) else _sample(runs)
+            yield name, "it is a table of gaps" if is_gaps(runs) else _differing(_sample(runs))
             continue
         try:
             gaps = mean_gaps(runs).usable
@@ -141,16 +161,24 @@ def _samples(tables: Mapping[str, Runs], target: Target) -> Iterator[tuple[str, 
             yield name, f"{len(gaps)} are told from zero; it takes {FEWEST}"
             continue
         sample = _sample(gaps)
-        yield name, sample
+        yield name, _differing(sample)
         alone = np.flatnonzero(weights_alone(sample))
         if 0 < len(alone) < FEWEST:
             yield WEIGHTS.format(name), f"{len(alone)} are told from zero; it takes {FEWEST}"
         elif 0 < len(alone) < len(sample):
-            yield WEIGHTS.format(name), sample.take(alone)
+            yield WEIGHTS.format(name), _differing(sample.take(alone))
 
 
 def _sample(runs: Runs) -> Sample:
     return as_sample(runs, takes_per=False)
+
+
+def _differing(sample: Sample) -> Sample | str:
+    """The sample, or why nothing can be tried on it: equal values tell no law from another."""
+    log = np.log(sample.loss)
+    if np.ptp(log) > SAME_LOG:
+        return sample
+    return f"all {len(sample)} are {sample.loss[0]:.6g}, which tells no law from another"
 
 
 def _laws(laws: Sequence[str | Law] | None) -> list[Law]:

@@ -73,7 +73,7 @@ class Arena:
     hashes
         Hashes of the tables.
     left_out
-        Laws, tables and protocols that are on no trial, each with the reason in words.
+        Laws, tables, rows and protocols that are on no trial, each with the reason in words.
     """
 
     entrants: tuple[Entrant, ...]
@@ -184,5 +184,11 @@ def _cells(entrant: Entrant | None) -> tuple[str, str, str]:
 
 
 def _error(entrant: Entrant) -> str:
-    more = f" ({100 * entrant.error_se:.1f})" if entrant.error_se == entrant.error_se else ""
-    return f"{100 * entrant.error:.2f}%{more}"
+    more = f" ({_percent(entrant.error_se, 2)})" if entrant.error_se == entrant.error_se else ""
+    return f"{_percent(entrant.error, 3)}%{more}"
+
+
+def _percent(share: float, digits: int) -> str:
+    """A share in percent to so many significant digits, so that nothing small looks like zero."""
+    value = 100 * share
+    return f"{value:.0f}" if value >= 10**digits else f"{value:.{digits}g}"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
-from isoloss.fits import FitError, Sample, mean_gaps
+from isoloss.fits import FitError, Sample, excluded_by_reason, mean_gaps
 from isoloss.formats import Precision
 from isoloss.laws import Mask
 from isoloss.runs import TABLES, Runs, RunsError, read
@@ -38,22 +38,31 @@ def on_trial(name: str, runs: Runs) -> tuple[dict[str, Runs], dict[str, str]]:
     """What of a table laws are tried on, by the name of the contest, and why the rest is left out.
 
     Rows rounded in training, by losses and gaps; where rows were rounded after training as well,
-    the mean gaps of these (each of the model that it was made of), else these rows.
+    the mean gaps of these (each of the model that it was made of), else these rows. Rows that
+    cannot be used are counted by the reason.
     """
     one, other = _trained(runs), _rounded_after(runs)
-    after = AFTER.format(name)
+    after, rows = AFTER.format(name), unusable(name, runs)
     if isinstance(one, str) and isinstance(other, str):
         both = f"of runs rounded in training, {one}; of those rounded after it, {other}"
-        return {}, {name: one if other in (one, *NOTHING) else both}
+        return {}, {name: one if other in (one, *NOTHING) else both} | rows
     if isinstance(one, str):
         assert isinstance(other, Runs)
-        return {name: other}, {} if one in NOTHING else {f"{name} in training": one}
+        return {name: other}, ({} if one in NOTHING else {f"{name} in training": one}) | rows
     if isinstance(other, str):
-        return {name: one}, {} if other in NOTHING else {after: other}
+        return {name: one}, ({} if other in NOTHING else {after: other}) | rows
     try:
-        return {name: one, after: mean_gaps(other)}, {}
+        return {name: one, after: mean_gaps(other)}, rows
     except FitError as error:  # no run has a partner at the reference
-        return {name: one}, {after: str(error)}
+        return {name: one}, {after: str(error)} | rows
+
+
+def unusable(name: str, runs: Runs) -> dict[str, str]:
+    """Why rows of a table cannot be used, by how many of it they are; empty where all can."""
+    if not (reasons := excluded_by_reason(runs)):
+        return {}
+    why = reasons if len(reasons) == 1 else [f"{count} x {why}" for why, count in reasons.items()]
+    return {f"{len(runs.excluded)} of {len(runs)} rows of {name}": "; ".join(why)}
 
 
 def known_tables() -> tuple[dict[str, Runs], dict[str, str]]:
