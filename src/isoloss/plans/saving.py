@@ -28,7 +28,8 @@ def check_plan(plan: Plan) -> None:
     for each in plan.choices:
         for name in ("params", "tokens", "flop"):
             value = getattr(each, name)
-            if not 0 < value < inf:
+            # Rounding a model that is there trains nothing.
+            if not 0 <= value < inf or (value == 0 and name != "flop"):
                 raise ValueError(
                     f"{name} of the choice {each.precision!r} is {value}; the file is damaged or "
                     "edited"

@@ -13,7 +13,7 @@ from torch import nn
 
 from fake_devices import DEVICE, fake_device
 from isoloss.formats import Format
-from isoloss.lm import Language, ModelError, Recipe, model_of, quantise
+from isoloss.lm import Language, ModelError, Recipe, model_of, quantise, shape
 from isoloss.lm.after.post_method import METHODS, Scaled
 from isoloss.lm.after.seen import Moments
 from isoloss.lm.model import Model
@@ -82,7 +82,7 @@ def test_a_kept_model_is_taken_up_on_the_device_of_its_job(
         monkeypatch.setattr(kinds, "load_checkpoint", lambda path: kept)
         prefix = shared_prefix.SharedPrefix((wanted,), keep=tmp_path)
         watch: Any = SimpleNamespace(missing={wanted.key}, folder=tmp_path, say=print)
-        found = shared_prefix._Training(prefix, watch)._kept(wanted)
+        found = prefix.kept(wanted, watch)
     assert found is not None
     assert {p.device.type for p in found[1].parameters()} == {DEVICE}
 
@@ -92,6 +92,16 @@ def on_a_gpu(monkeypatch: pytest.MonkeyPatch, free: float) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 2 * free))
+
+
+def test_what_files_hold_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that has read much has little unused, and gives it back when asked."""
+    told = tmp_path / "meminfo"
+    told.write_text("MemTotal: 24000000 kB\nMemFree: 2000 kB\nMemAvailable: 20000000 kB\n")
+    monkeypatch.setattr(shape, "MEMORY", told)
+    assert free_memory() == 20_000_000 * 1024
+    told.write_text("MemTotal: 24000000 kB\n")
+    assert free_memory() > 0
 
 
 def test_memory_is_that_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
