@@ -62,7 +62,11 @@ def tasks_on_ranks(runs: Sequence[SharedPrefix], company: Company | None = None)
 
 
 def parallel_sweep(
-    runs: Sequence[SharedPrefix], store: str | Path, folder: str | Path | None, show: bool
+    runs: Sequence[SharedPrefix],
+    store: str | Path,
+    *,
+    folder: str | Path | None = None,
+    show: bool = True,
 ) -> Swept:
     """Train runs on the ranks that torchrun started, or on this process alone.
 

@@ -236,9 +236,9 @@ def _on_ranks(
 
     runs = runs_of(jobs, post, keep)
     if store is not None:
-        return parallel_sweep(runs, store, folder, show)
+        return parallel_sweep(runs, store, folder=folder, show=show)
     with tempfile.TemporaryDirectory() as own:
-        return parallel_sweep(runs, Path(own) / "runs.db", folder, show)
+        return parallel_sweep(runs, Path(own) / "runs.db", folder=folder, show=show)
 
 
 def _told(swept: Swept, show: bool) -> Runs:
