@@ -27,7 +27,6 @@ def nodes():
     with Nodes() as cluster:
         yield cluster
     sys.path.remove(str(ROOT))
-    subprocess.run(["ray", "stop", "--force"], capture_output=True, check=False)
 
 
 @pytest.fixture
