@@ -230,3 +230,10 @@ def test_help_names_mixtures_among_the_shapes(shell) -> None:
     said = " ".join(shell("plan", "--help").stdout.replace("│", " ").split())
     assert [name for name in il.runs.SHAPES if f"{name}," not in said.replace(")", ",")] == []
     assert "gradients with g, as 'fp8 g:e5m2'" in said
+
+
+def test_a_law_that_is_named_twice_is_no_agreement(shell):
+    asked = ("plan", "kumar2024,kumar2024", "--train", "1e21flop", "--hardware", "h100")
+    told = shell(*asked)
+    assert told.exit_code != 0
+    assert "the laws hold 'kumar2024' twice; give each once" in told.stderr

@@ -31,7 +31,9 @@ def shown_value(value: object) -> str:
         return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
     kind = type(value).__name__
     holds = isinstance(value, Sized) and getattr(value, "shape", None) != ()
-    return f"an empty {kind}" if holds and not len(value) else with_article(kind)  # type: ignore[arg-type]
+    if holds and not len(value):  # type: ignore[arg-type]
+        return f"an empty {kind}"
+    return with_article(kind)
 
 
 def with_article(name: str) -> str:

@@ -81,8 +81,7 @@ class Format:
     function
         The quantiser of a custom format (custom.py).
     stored
-        Bits of memory an element of a custom format takes, scales counted; None: what
-        `storage_bits` counts.
+        Bits of memory an element of a custom format takes, scales counted; else `storage_bits`.
     numbers
         The numbers of a 'grid', ascending, before any scale.
     """
@@ -114,7 +113,7 @@ class Format:
         check_numbers(self.name, self.numbers, self.kind == "grid")
         if self.kind == "float" and (self.exponent is None or self.mantissa is None):
             raise ValueError(f"'{self.name}' is a float without exponent or mantissa bits")
-        # One nan object for all, or formats of equal noise would differ.
+        # One nan object for all: tuples take it for equal, and hash it alike.
         object.__setattr__(self, "bits", math.nan if math.isnan(self.bits) else float(self.bits))
         if self.block is not None and self.granularity == self.block:
             object.__setattr__(self, "granularity", None)

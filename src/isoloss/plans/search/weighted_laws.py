@@ -234,7 +234,8 @@ def members_of(
 def _check_once(laws: Sequence[LawLike], group: str | None) -> None:
     """Raise PlanError for a law that a list holds twice, which is no agreement of laws."""
     for k, each in enumerate(laws):
-        if any(other == each if isinstance(each, str) else other is each for other in laws[:k]):
+        same = isinstance(each, str | Law)
+        if any(other is each or (same and other == each) for other in laws[:k]):
             (name, *_) = [member.law.name for member in _members(each, group)]
             raise PlanError(f"the laws hold {name!r} twice; give each once")
 
