@@ -2,12 +2,14 @@
 
 Each Python has a clean environment with the newest dependencies, the first also one with the least
 that `pyproject.toml` allows; the core is tried alone, then tests of every room that needs no torch.
+What was tried is kept in dist.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -50,6 +52,7 @@ def main(pythons: list[str]) -> None:
         for k, python in enumerate(pythons):
             for least in (True, False)[bool(k) :]:
                 tried(python, wheel, Path(folder) / f"{k}-{least}", least)
+        shutil.copytree(wheel.parent, ROOT / "dist", dirs_exist_ok=True)
 
 
 def built(folder: Path) -> Path:
